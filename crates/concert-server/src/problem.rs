@@ -30,8 +30,13 @@ impl Problem {
 
     /// The request is wrong, as somebody who knows says it.
     pub(crate) fn of(problem: concert_model::Problem) -> Self {
+        Self::told(StatusCode::BAD_REQUEST, problem)
+    }
+
+    /// A problem that somebody tells who knows its place and what to do next.
+    fn told(status: StatusCode, problem: concert_model::Problem) -> Self {
         let place = if problem.place.is_empty() { String::new() } else { format!("{}: ", problem.place) };
-        let told = Self::wrong(format!("{place}{}", problem.what));
+        let told = Self::new(status, format!("{place}{}", problem.what));
         if problem.hint.is_empty() { told } else { told.and("hint", problem.hint.into()) }
     }
 
@@ -86,6 +91,7 @@ impl From<Refusal> for Problem {
                 Self::wrong(format!("{mistakes}; nothing was changed")).and("mistakes", all.into())
             }
             Refusal::Missing => Self::absent(),
+            Refusal::Absent(problem) => Self::told(StatusCode::NOT_FOUND, problem),
             Refusal::Used => Self::new(StatusCode::CONFLICT, "this `Idempotency-Key` was used for another request")
                 .and("hint", "the same key belongs to the same request, sent again; give this one a key of its own".into()),
             Refusal::Gone(why) => Self::new(StatusCode::GONE, why),

@@ -94,6 +94,8 @@ pub enum Refusal {
     Mistake(concert_model::Problem),
     /// There is no such thing, or the person may not know of it.
     Missing,
+    /// What the request names is not there, or the person may not know of it: which, in the same words for both.
+    Absent(concert_model::Problem),
     /// The key of the request was used for another request.
     Used,
     /// It was there, as the person may know, and is no more.

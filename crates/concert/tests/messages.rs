@@ -139,7 +139,7 @@ fn every_mistake_in_settings_is_provoked() {
 /// INVARIANT: nobody changes what is told of a mistake without seeing it among the others.
 #[test]
 fn every_text_of_a_mistake_is_kept() {
-    const CALLS: [&str; 12] = [
+    const CALLS: [&str; 13] = [
         "Problem::new(",
         "Problem::wrong(",
         ".hint(",
@@ -151,6 +151,7 @@ fn every_text_of_a_mistake_is_kept() {
         "wrong(",
         "Refusal::Wrong(",
         "Refusal::Taken(",
+        "absent(",
         "Refused::Gone(",
     ];
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

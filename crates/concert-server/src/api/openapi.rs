@@ -119,7 +119,8 @@ fn complete(operation: &mut Value, part: &str, method: &str, path: &str) {
         // A token may lack the scope for anything, and anybody may ask too often.
         statuses.extend(["401", "403", "429"]);
     }
-    if path.contains('{') {
+    // What a body names may not be there either.
+    if path.contains('{') || operation.contains_key("requestBody") {
         statuses.push("404");
     }
     // Of evidence that was destroyed its custody is still there.

@@ -291,7 +291,7 @@ pub(super) fn refused(refused: Refused) -> Failure {
         Refused::Denied(decision) => Failure::usage(
             Problem::new(format!("not allowed: {}", decision.reason)).hint(format!("rule {}", decision.policy)),
         ),
-        Refused::Wrong(problem) => Failure::usage(problem),
+        Refused::Absent(problem) | Refused::Wrong(problem) => Failure::usage(problem),
         Refused::Used => Failure::usage(Problem::new("this key was used for another request")),
         Refused::Gone(why) => Failure::usage(Problem::new(why)),
         Refused::Stale(changed) => Failure::usage(stale(&changed)),

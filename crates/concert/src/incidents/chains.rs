@@ -58,5 +58,5 @@ pub fn host_there(state: &Incident, host: &str) -> Result<(), Refused> {
     let known = state.found.keys().chain(state.hosts.keys()).map(String::as_str);
     let hint = meant(host, known, "hosts stand in `relations` and `hosts` of `concert incident show`");
     let host: String = host.chars().take(100).collect();
-    Err(Refused::Wrong(Problem::new(format!("there is no host `{host}` in it")).hint(hint)))
+    Err(Refused::Absent(Problem::new(format!("there is no host `{host}` in it")).hint(hint)))
 }

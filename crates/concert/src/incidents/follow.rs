@@ -34,7 +34,7 @@ fn process_of(state: &Incident, run: &str) -> Result<Process, Refused> {
         } else {
             format!("runs: {}", runs.join(", "))
         };
-        Refused::Wrong(Problem::new(format!("there is no run `{run}`")).hint(hint))
+        Refused::Absent(Problem::new(format!("there is no run `{run}`")).hint(hint))
     })?;
     found.process().map_err(|mut problems| match problems.is_empty() {
         true => wrong("the process of this run cannot be read"),

@@ -144,7 +144,7 @@ impl HandOver {
         if moving.roles.is_empty() || decision.allowed {
             let none = || {
                 let problem = Problem::new(format!("there is no user `{}` who could take it over", self.to));
-                Refused::Wrong(problem.hint("a user who is disabled takes over nothing"))
+                Refused::Absent(problem.hint("a user who is disabled takes over nothing"))
             };
             check_receiver(circle, &moving, receiver.ok_or_else(none)?, &asker.name)?;
         }

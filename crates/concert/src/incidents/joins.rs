@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::case::{Case, Kept};
 use super::merged::Others;
 use super::sight::Sights;
-use super::write::{Right, new_id, wrong};
+use super::write::{Right, absent, new_id, wrong};
 use super::{Ask, Incidents, Refused, Written, audit, merged, text, titles};
 
 /// Incidents that one shows, over all steps.
@@ -119,6 +119,13 @@ fn joined(
     Draft { content: content.into(), marking, minutes: 0 }
 }
 
+/// That the other of two incidents is not there, or not for whoever asks.
+fn no_other(name: &str) -> Refused {
+    let name: String = name.chars().take(100).collect();
+    let hint = "`concert incident list` and `GET /api/v1/incidents` have those that you see";
+    Refused::Absent(Problem::new(format!("there is no incident `{name}` to join it with")).hint(hint))
+}
+
 /// How what concerns two is marked: who may not know of one learns nothing of it from the other.
 fn stricter(one: &Case, other: &Case) -> Option<Marking> {
     match (&one.head.marking, &other.head.marking) {
@@ -140,9 +147,11 @@ impl Incidents {
         if reason.trim().is_empty() {
             return Err(wrong("`reason` is empty"));
         }
-        for name in [first, second] {
-            self.asked(ask.person, name, &[Action::See]).await?;
-        }
+        self.asked(ask.person, first, &[Action::See]).await?;
+        self.asked(ask.person, second, &[Action::See]).await.map_err(|refused| match refused {
+            Refused::Missing => no_other(second),
+            other => other,
+        })?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);
@@ -177,7 +186,10 @@ impl Incidents {
         denied: &mut Option<(String, Action, Decision)>,
     ) -> Result<(Case, Case, Vec<Value>), Refused> {
         let first = self.seen_in(change, ask.person, first).await?;
-        let second = self.seen_in(change, ask.person, second).await?;
+        let second = self.seen_in(change, ask.person, second).await.map_err(|refused| match refused {
+            Refused::Missing => no_other(second),
+            other => other,
+        })?;
         let (to_first, to_second) = join.words();
         let is_there = first.head.joined.contains(&(to_first.to_owned(), second.id.clone()));
         let (one, other) = (&first.head.number, &second.head.number);
@@ -613,13 +625,13 @@ impl Chosen {
         if let Some(odd) = odd.or_else(|| missing(&self.hosts, &hosts)) {
             let problem = Problem::new(format!("`{odd}` is not in {}", case.head.number));
             let state = case.state_for(circle, person);
-            return Err(Refused::Wrong(match nearest(&odd, state.parties.keys().map(String::as_str)) {
+            return Err(Refused::Absent(match nearest(&odd, state.parties.keys().map(String::as_str)) {
                 Some(near) => problem.hint(format!("did you mean `{near}`?")),
                 None => problem,
             }));
         }
         if let Some(seq) = self.entries.iter().find(|seq| !seqs.contains(*seq)) {
-            return Err(wrong(format!("there is no entry {seq} in {}", case.head.number)));
+            return Err(absent(format!("there is no entry {seq} in {}", case.head.number)));
         }
         match entries.len() {
             0 => Err(wrong("nothing was chosen to be moved")),

@@ -92,6 +92,8 @@ use crate::reads::ReadLog;
 pub enum Refused {
     /// There is no such thing, or the person may not see it.
     Missing,
+    /// What the request names is not there, or the person may not see it: the same words for both.
+    Absent(Problem),
     /// It may be seen, but not done.
     Denied(Decision),
     /// The request is wrong.

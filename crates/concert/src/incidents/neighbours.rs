@@ -133,7 +133,7 @@ impl Incidents {
                 let left_out = left_out(&state, &facts, party);
                 return Ok(Neighbours { state: Arc::new(facts), party: party.clone(), left_out });
             }
-            return Err(Refused::Wrong(takes_no_part(&state, party)));
+            return Err(Refused::Absent(takes_no_part(&state, party)));
         }
         let state = self.with_flows(person, (&case, &circle), state, party).await?;
         Ok(Neighbours { state, party: party.clone(), left_out: 0 })

@@ -23,7 +23,7 @@ pub(super) fn placed(case: &Case, circle: &Circle, person: &Person, mut draft: D
     let is_it = |kept: &super::Kept| kept.seq.to_string() == named || place(&kept.header) == named;
     let kept = case.seen_by(circle, person).find(|kept| kept.body.is_some() && is_it(kept)).ok_or_else(|| {
         let problem = Problem::new(format!("`points_to` of clock-met/1: there is no entry `{named}` in it"));
-        Refused::Wrong(problem.hint("`concert incident log` shows their numbers"))
+        Refused::Absent(problem.hint("`concert incident log` shows their numbers"))
     })?;
     met.points_to = format!("entry:{}", place(&kept.header));
     Ok(draft)

@@ -21,7 +21,7 @@ use concert_store::records::{Change, keep_part, part};
 use super::case::Case;
 use super::caught::tell;
 use super::follow::BY_ITSELF;
-use super::write::wrong;
+use super::write::{absent, wrong};
 use super::{Ask, Incidents, Refused};
 
 /// Proposals of an incident in a day; what is more is counted.
@@ -291,7 +291,7 @@ pub(super) fn answered(
     answer: ProposalAnswered,
     minutes: u32,
 ) -> Result<Vec<Draft>, Refused> {
-    let proposed = state.proposals.get(&answer.event).ok_or_else(|| wrong("there is no such proposal"))?;
+    let proposed = state.proposals.get(&answer.event).ok_or_else(|| absent("there is no such proposal"))?;
     if let Some(accepted) = state.answered.get(&answer.event) {
         return Err(wrong(format!("it was {} already", if *accepted { "accepted" } else { "rejected" })));
     }

@@ -443,13 +443,13 @@ impl<'a> Check<'a> {
                 if self.state.findings.values().any(is_it) {
                     return Ok(());
                 }
-                Err(unknown(
+                Err(Refused::Absent(unknown(
                     "`finding` of indicators/1",
                     format!("there is no finding `{}`", shown.finding),
                     &shown.finding,
                     self.state.findings.keys().map(String::as_str),
                     "findings",
-                ))
+                )))
             }
             _ => Ok(()),
         }
@@ -472,8 +472,9 @@ impl<'a> Check<'a> {
             "" => format!("{person} does not hold the role {}", moved.role.word()),
             party => format!("{person} does not speak for {party}"),
         };
+        // The user may well be there: what is not is that it holds the role.
         let known = holders.into_iter().flatten().map(String::as_str);
-        Err(unknown("`person` of role/1", what, person, known, "those who do"))
+        Err(Refused::Wrong(unknown("`person` of role/1", what, person, known, "those who do")))
     }
 
     fn task(&self, circle: &Circle, task: &Task) -> Result<(), Refused> {
@@ -482,7 +483,7 @@ impl<'a> Check<'a> {
         if task.done && before.is_none() {
             let what = format!("there is no task `{}` that could be done", task.name);
             let known = self.state.tasks.keys().map(String::as_str);
-            return Err(unknown("`name` of task/1", what, &task.name, known, "tasks"));
+            return Err(Refused::Absent(unknown("`name` of task/1", what, &task.name, known, "tasks")));
         }
         // Whoever has it already may have left meanwhile.
         match task.person.is_empty() || before.is_some_and(|before| before.person == task.person) {
@@ -510,7 +511,8 @@ impl<'a> Check<'a> {
         };
         let is_told = |user: &&User| !user.disabled && (manages || asks && sees(user));
         let known = users.iter().filter(is_told).map(|user| user.name.as_str());
-        Err(unknown(member, format!("there is no user `{name}`"), name, known, "users who see the incident"))
+        let what = format!("there is no user `{name}`");
+        Err(Refused::Absent(unknown(member, what, name, known, "users who see the incident")))
     }
 
     /// Whose time was spent: also a user who has left meanwhile, and nobody where that is not said.
@@ -530,7 +532,7 @@ impl<'a> Check<'a> {
         }
         let known = state.parties.keys().chain(&self.outside.book).map(String::as_str);
         let problem = Problem::new(format!("{member}: there is no party `{name}`"));
-        Err(Refused::Wrong(problem.hint(match nearest(name, known) {
+        Err(Refused::Absent(problem.hint(match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
                 self.scoped(Kept::Contacts)?;
@@ -546,7 +548,7 @@ impl<'a> Check<'a> {
             true => Ok(()),
             false => {
                 let what = format!("there is no host `{host}` in it");
-                Err(unknown(member, what, host, known.keys().copied(), "hosts"))
+                Err(Refused::Absent(unknown(member, what, host, known.keys().copied(), "hosts")))
             }
         }
     }
@@ -565,7 +567,7 @@ impl<'a> Check<'a> {
         }
         self.scoped(Kept::Events)?;
         let problem = Problem::new(format!("{member}: there is no event `{event}`"));
-        Err(Refused::Wrong(problem.hint("`concert events --limit 5` shows `event.id` of events")))
+        Err(Refused::Absent(problem.hint("`concert events --limit 5` shows `event.id` of events")))
     }
 
     fn notice(&self, member: &str, notice: &str) -> Result<(), Refused> {
@@ -574,7 +576,7 @@ impl<'a> Check<'a> {
         }
         self.scoped(Kept::Notices)?;
         let problem = Problem::new(format!("{member}: there is no notice `{notice}`"));
-        Err(Refused::Wrong(problem.hint("`concert notice list` shows them; messages of incidents are none")))
+        Err(Refused::Absent(problem.hint("`concert notice list` shows them; messages of incidents are none")))
     }
 
     fn clock_known(&self, clock: &str) -> Result<(), Refused> {
@@ -643,7 +645,7 @@ impl<'a> Check<'a> {
                     true => Ok(()),
                     false => {
                         let problem = Problem::new(format!("{member}: there is no mail `{mail}` in its conversations"));
-                        Err(Refused::Wrong(problem.hint("`concert incident mail thread` shows them")))
+                        Err(Refused::Absent(problem.hint("`concert incident mail thread` shows them")))
                     }
                 }
             }
@@ -667,7 +669,8 @@ impl<'a> Check<'a> {
                 let running = clocks.iter().filter(|(_, clock)| clock.is_running());
                 let names: Vec<String> = running.map(|((clock, party), _)| clock_name(clock, party)).collect();
                 let what = format!("no clock `{name}` runs here");
-                Err(unknown("`clock` of clock-met/1", what, &name, names.iter().map(String::as_str), "clocks"))
+                let names = names.iter().map(String::as_str);
+                Err(Refused::Absent(unknown("`clock` of clock-met/1", what, &name, names, "clocks")))
             }
         }
     }
@@ -689,7 +692,7 @@ impl<'a> Check<'a> {
         let begins =
             held.map(|(whole, _)| whole.as_str()).find(|whole| !sha256.is_empty() && whole.starts_with(sha256));
         let problem = Problem::new(format!("{member}: no evidence `{sha256}` is in custody"));
-        Err(Refused::Wrong(problem.hint(match begins {
+        Err(Refused::Absent(problem.hint(match begins {
             Some(whole) => format!("did you mean `{whole}`?"),
             None => "`concert evidence list` shows what is, each by its whole SHA-256".into(),
         })))
@@ -699,17 +702,17 @@ impl<'a> Check<'a> {
 fn is_linked(member: &str, name: &str, is_there: bool) -> Result<(), Refused> {
     match is_there {
         true => Ok(()),
-        false => Err(Refused::Wrong(Problem::new(format!("{member}: `{name}` is not linked here")))),
+        false => Err(Refused::Absent(Problem::new(format!("{member}: `{name}` is not linked here")))),
     }
 }
 
 /// A name that is not there, with the one that may be meant, or with those that are.
-fn unknown<'k>(member: &str, what: String, name: &str, known: impl Iterator<Item = &'k str>, all: &str) -> Refused {
+fn unknown<'k>(member: &str, what: String, name: &str, known: impl Iterator<Item = &'k str>, all: &str) -> Problem {
     let known: Vec<&str> = known.collect();
     let problem = Problem::new(format!("{member}: {what}"));
     let otherwise = match known.len() {
         1..=NAMES_SHOWN => format!("{all}: {}", known.join(", ")),
         _ => String::new(),
     };
-    Refused::Wrong(problem.hint(meant(name, known, otherwise)))
+    problem.hint(meant(name, known, otherwise))
 }

@@ -136,7 +136,7 @@ impl Incidents {
     async fn reported(&self, person: &Person, id: &str) -> Result<Reported, Refused> {
         let missing = || {
             let hint = "`concert events --limit 5` shows `report.id` of events, `concert mailbox list` complaints";
-            Refused::Wrong(Problem::new(format!("there is no report `{id}`")).hint(hint))
+            Refused::Absent(Problem::new(format!("there is no report `{id}`")).hint(hint))
         };
         let sees = may(person, Action::SeeSite(Kept::Events), Object::Site);
         if !sees.allowed {
@@ -167,7 +167,7 @@ impl Incidents {
     async fn mailed(&self, person: &Person, number: i64) -> Result<Reported, Refused> {
         let missing = || {
             let hint = "`concert mailbox list` and `GET /api/v1/mailbox` have their numbers";
-            Refused::Wrong(Problem::new(format!("there is no mail {number}")).hint(hint))
+            Refused::Absent(Problem::new(format!("there is no mail {number}")).hint(hint))
         };
         let sees = |kept| may(person, Action::SeeSite(kept), Object::Site).allowed;
         if !sees(Kept::Events) {

@@ -522,8 +522,8 @@ async fn what_somebody_does_not_see_is_not_replaced_by_its_name() {
     write(&anna, finding("h1", "hidden"), Some(Tlp::Red)).await.unwrap();
     write(&anna, task("t", "hidden", false), Some(Tlp::Red)).await.unwrap();
     // One that is done is there, for whoever sees it.
-    assert!(matches!(write(&ben, task("t", "open", true), None).await, Err(Refused::Wrong(_))));
-    assert!(matches!(write(&ben, indicated("h1", "none"), None).await, Err(Refused::Wrong(_))));
+    assert!(matches!(write(&ben, task("t", "open", true), None).await, Err(Refused::Absent(_))));
+    assert!(matches!(write(&ben, indicated("h1", "none"), None).await, Err(Refused::Absent(_))));
     let first = write(&ben, finding("h1", "open"), None).await.unwrap();
     let other = write(&ben, finding("h2", "another"), None).await.unwrap();
     let item = |entry: &serde_json::Value| entry["content"]["item"].as_str().unwrap().to_owned();
@@ -748,7 +748,7 @@ async fn a_party_learns_of_its_neighbours_that_they_are_there() {
     for other in ["Net A", "Net Q"] {
         let denied = site.incidents.neighbours(&otto, &number, other).await.err();
         let problem = Problem::new(format!("`{other}` takes no part in it"));
-        assert_eq!(denied, Some(Refused::Wrong(problem)), "{other}");
+        assert_eq!(denied, Some(Refused::Absent(problem)), "{other}");
     }
     let stranger = user("eve", &[], Tlp::Red);
     assert_eq!(site.incidents.neighbours(&stranger, &number, "Net B").await.err(), Some(Refused::Missing));

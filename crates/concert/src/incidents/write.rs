@@ -240,7 +240,7 @@ impl Incidents {
     /// Erases what an entry says, by its number. One that the person does not see is not there.
     pub async fn erase_entry(&self, ask: Ask<'_>, name: &str, seq: u64, reason: &str) -> Result<Written, Refused> {
         let reason = reason.to_owned();
-        let none = || wrong(format!("there is no entry {seq} in it"));
+        let none = || absent(format!("there is no entry {seq} in it"));
         let log = self.log(ask.person, name, seq.saturating_sub(1), 1).await?;
         // Of entries that show here because of a merge each is erased where it was written.
         let home = log.first().filter(|kept| kept.seq == seq).map(|kept| kept.header.incident.clone());
@@ -390,6 +390,7 @@ impl Incidents {
             }
             self.check(ask, &case, &draft, named.as_ref()).map_err(|refused| match refused {
                 Refused::Wrong(problem) if is_one_of_many => Refused::Wrong(problem.at(format!("entry {at}"))),
+                Refused::Absent(problem) if is_one_of_many => Refused::Absent(problem.at(format!("entry {at}"))),
                 other => other,
             })?;
             if let Some(effort) = effort::beside(&draft, ask.person, String::new()) {
@@ -420,6 +421,10 @@ impl Incidents {
         }
         Ok((case, all))
     }
+}
+
+pub(super) fn absent(what: impl Into<String>) -> Refused {
+    Refused::Absent(Problem::new(what))
 }
 
 pub(super) fn wrong(why: impl Into<String>) -> Refused {

@@ -74,7 +74,7 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             let (process, _) = found.ok_or_else(|| {
                 let names = all.iter().map(|(process, _)| process.name.as_str());
                 let hint = meant(&name, names, "`GET /api/v1/processes` shows all");
-                Refusal::Mistake(Problem::new(format!("there is no process `{name}`")).hint(hint))
+                Refusal::Absent(Problem::new(format!("there is no process `{name}`")).hint(hint))
             })?;
             write(pages, &change, &incident, process.start(run.as_deref().unwrap_or(&name))).await
         }
@@ -238,7 +238,7 @@ async fn add_token(
     let records = &pages.site().store.records;
     let by = by(&change.person);
     let user = records.user(user).await.map_err(failed)?;
-    let user = user.ok_or_else(|| Refusal::Wrong("there is no such user".into()))?;
+    let user = user.ok_or_else(|| Refusal::Absent(Problem::new("there is no such user")))?;
     let (token, new) = people::new_token(&user, scopes, life, by.at).map_err(refusal)?;
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {

@@ -23,6 +23,7 @@ use crate::wire;
 pub(super) fn refusal(refused: Refused) -> Refusal {
     match refused {
         Refused::Missing => Refusal::Missing,
+        Refused::Absent(problem) => Refusal::Absent(problem),
         Refused::Denied(decision) => Refusal::Denied(decision),
         Refused::Wrong(problem) => Refusal::Mistake(problem),
         Refused::Used => Refusal::Used,

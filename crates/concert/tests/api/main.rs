@@ -15,6 +15,7 @@ mod constituencies;
 mod contacts;
 mod endpoints;
 mod login;
+mod named;
 mod parts;
 mod reported;
 mod served;

@@ -67,7 +67,7 @@ fn an_incident_is_opened_from_a_report_by_whoever_sees_reports() {
         (answer.status, answer.body.replace(report, "REPORT"))
     };
     assert_eq!(answer(&grid, &report), answer(&anna, NONE));
-    assert_eq!((answer(&grid, &report), answer(&grid, &report).0), (answer(&grid, NONE), 400));
+    assert_eq!((answer(&grid, &report), answer(&grid, &report).0), (answer(&grid, NONE), 404));
     // Whoever may open none is told so, whatever report it is.
     assert_eq!((answer(&carl, &report), answer(&carl, &report).0), (answer(&carl, NONE), 403));
     // What is written about evidence or mail is not written by hand here either.
@@ -170,7 +170,7 @@ fn an_incident_is_opened_from_a_mail_by_whoever_sees_reports() {
         let answer = client.ask("POST", "/incidents", &new(json!(mail)));
         (answer.status, answer.body.replace(&format!("mail {mail}"), "mail"))
     };
-    assert_eq!((answer(&anna, 2), answer(&anna, 2).0), (answer(&anna, 99), 400));
+    assert_eq!((answer(&anna, 2), answer(&anna, 2).0), (answer(&anna, 99), 404));
     assert_eq!(answer(&grid, 1), answer(&anna, 99));
     grid.want("GET", "/mailbox", &Value::Null, 403);
     for odd in [json!("1"), json!(0), json!(1.5)] {
@@ -210,6 +210,6 @@ fn an_incident_is_opened_from_an_event_by_whoever_sees_it() {
         let answer = client.ask("POST", "/incidents", &new(event));
         (answer.status, answer.body.replace(event, "EVENT"))
     };
-    assert_eq!((answer(&grid, &event), answer(&grid, &event).0), (answer(&anna, NONE), 400));
+    assert_eq!((answer(&grid, &event), answer(&grid, &event).0), (answer(&anna, NONE), 404));
     assert_eq!(anna.get("/incidents")["incidents"].as_array().unwrap().len(), 1);
 }

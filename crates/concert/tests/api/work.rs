@@ -99,7 +99,7 @@ fn what_somebody_answers_for_goes_to_another_in_one_step() {
     };
     // Who leads it hands over, and to whom sees it all.
     assert!(refused(&ben, json!({"from": "anna", "to": "ben"}), 403).contains("no role of ben"));
-    assert!(refused(&anna, json!({"to": "nobody-here"}), 400).contains("there is no user"));
+    assert!(refused(&anna, json!({"to": "nobody-here"}), 404).contains("there is no user"));
     assert!(refused(&anna, json!({"to": "low"}), 400).contains("clearance"));
     assert!(refused(&anna, json!({"from": "ben", "to": "anna"}), 400).contains("ben answers for nothing"));
     assert!(refused(&anna, json!({"to": "ben", "open_tasks": true}), 400).contains("the task `think`"));
@@ -143,7 +143,7 @@ fn evidence_is_for_whom_it_says() {
     let of = |sha256: &str, rest: &str| format!("/incidents/{id}/evidence/{sha256}{rest}");
     for (name, want) in [("for_person=crl", "did you mean `carl`?"), ("for_party=Net+A", "did you mean `Net, A`?")] {
         let told = served.ask("POST", &format!("{to}?tlp=red&{name}"), &named, b"x");
-        assert!(told.status == 400 && told.json()["hint"] == want, "{}", told.body);
+        assert!(told.status == 404 && told.json()["hint"] == want, "{}", told.body);
     }
     let marked = "?tlp=red&for_person=anna&for_person=carl&for_party=Net%2C+A&compartment=legal";
     let own = served.ask("POST", &format!("{to}{marked}"), &named, b"for anna alone");
@@ -192,7 +192,7 @@ fn evidence_is_derived_handled_and_released_by_two_persons() {
     assert_eq!((rest["evidence"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
 
     let release = json!({"party": "Police", "reason": "order 12/26"});
-    let told = anna.want("POST", &of("ba7816bf", "/releases"), &release, 400);
+    let told = anna.want("POST", &of("ba7816bf", "/releases"), &release, 404);
     assert_eq!(told["detail"], "`party` of release/1: there is no party `Police`", "{told}");
     let party = json!({"kind": "party", "content": {"party": "Police", "status": "told"}});
     anna.post(&format!("/incidents/{id}/entries"), party);
@@ -247,10 +247,10 @@ fn processes_clocks_and_cost_are_worked_with() {
     let broken = definition.as_str().unwrap().replacen("version", "versoin", 1);
     assert!(check(json!(broken)).to_string().contains("did you mean `version`?"));
 
-    let mistyped = anna.want("POST", &at("/processes"), &json!({"name": "pishing"}), 400);
+    let mistyped = anna.want("POST", &at("/processes"), &json!({"name": "pishing"}), 404);
     assert_eq!(mistyped["hint"], "did you mean `phishing`?");
     let letter = json!({"party": "Nobody", "subject": "s", "text": "t", "preview": true});
-    let unknown = anna.want("POST", &at("/messages"), &letter, 400);
+    let unknown = anna.want("POST", &at("/messages"), &letter, 404);
     assert_eq!(unknown["hint"], "no party takes part yet; one is written as `party` first");
     anna.post(&at("/processes"), json!({"name": "infected-host"}));
     let steps = |query: &str| anna.get(&at(&format!("/processes{query}")))["steps"].as_array().unwrap().clone();
@@ -546,17 +546,17 @@ fn incidents_are_marked_and_entries_erased_and_lists_come_in_parts() {
     let entry = &note["entries"][0]["seq"];
     // An entry is marked otherwise by whoever wrote it, and not by who does not see it.
     let close = json!({"entry": entry, "marking": {"tlp": "red", "persons": ["anna"]}, "reason": "a customer"});
-    anna.want("POST", &at("/markings"), &json!({"entry": 999_999, "marking": {"tlp": "red"}, "reason": "x"}), 400);
+    anna.want("POST", &at("/markings"), &json!({"entry": 999_999, "marking": {"tlp": "red"}, "reason": "x"}), 404);
     anna.post(&at("/markings"), close.clone());
     assert!(!ben.ask("GET", &at("/journal"), &Value::Null).body.contains("a name"));
     assert!(anna.ask("GET", &at("/journal"), &Value::Null).body.contains("a name"));
-    ben.want("POST", &at("/markings"), &close, 400);
+    ben.want("POST", &at("/markings"), &close, 404);
     anna.post(&at("/markings"), json!({"entry": entry, "marking": {"tlp": "green"}, "reason": "agreed"}));
     assert!(ben.ask("GET", &at("/journal"), &Value::Null).body.contains("a name"));
     // It is marked so already.
     anna.want("POST", &at("/markings"), &json!({"entry": entry, "marking": {"tlp": "green"}, "reason": "x"}), 400);
     anna.want("POST", &at("/erasures"), &json!({"entry": entry, "reason": "privacy law"}), 403);
-    anna.want("POST", &at("/erasures"), &json!({"entry": 999_999, "reason": "privacy law"}), 400);
+    anna.want("POST", &at("/erasures"), &json!({"entry": 999_999, "reason": "privacy law"}), 404);
     let lead = json!({"role": "legal-and-privacy", "person": "ben", "holds": true});
     anna.post(&at("/entries"), json!({"kind": "role", "content": lead}));
     ben.post(&at("/erasures"), json!({"entry": entry, "reason": "privacy law"}));

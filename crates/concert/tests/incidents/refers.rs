@@ -298,7 +298,7 @@ fn entries_of_one_request_may_name_each_other_and_the_wrong_one_is_told_by_its_p
     let mut many: Vec<Value> = (0..900).map(|_| linked(&events[0])).collect();
     many.push(linked("nowhere"));
     let (status, told) = write(json!(many));
-    assert_eq!((status, &told["detail"]), (400, &json!("entry 901: `event` of event/1: there is no event `nowhere`")));
+    assert_eq!((status, &told["detail"]), (404, &json!("entry 901: `event` of event/1: there is no event `nowhere`")));
     let before = serving.get(&path, &anna).1["entries"].as_array().map_or(0, Vec::len);
     assert_eq!(before, 7);
 }

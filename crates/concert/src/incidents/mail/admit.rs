@@ -13,7 +13,8 @@ use concert_pipeline::observables::{Kind, observables, one, spans};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::super::report::REPORTER;
-use super::super::{Refused, evidence, write::wrong};
+use super::super::write::{absent, wrong};
+use super::super::{Refused, evidence};
 use super::names::{Folded, Names};
 
 /// How a message to a party is marked; the error says why the marking does not admit the party.
@@ -174,7 +175,7 @@ pub(super) fn released(state: &Incident, party: &str, digits: &[String]) -> Resu
     let mut found: Vec<Attached> = Vec::new();
     for digits in digits {
         let (sha256, exhibit) = match evidence::only(state, digits) {
-            Err(Refused::Missing) => return Err(wrong(format!("there is no evidence {digits}"))),
+            Err(Refused::Missing) => return Err(absent(format!("there is no evidence {digits}"))),
             other => other?,
         };
         let Some(added) = exhibit.added.as_ref().filter(|_| !exhibit.is_destroyed()) else {

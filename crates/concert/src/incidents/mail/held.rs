@@ -16,7 +16,7 @@ use super::super::case::Case;
 use super::super::made::{Beside, Made};
 use super::super::neighbours::takes_no_part;
 use super::super::report::{REPORTER, of_reporter};
-use super::super::write::{Right, wrong};
+use super::super::write::{Right, absent, wrong};
 use super::super::{Added, Ask, Handling, Incidents, NewEvidence, Refused, Written, text};
 use super::receive::{Incoming, kept, line, marking, moved};
 
@@ -119,7 +119,7 @@ impl Incidents {
         let row = self.store.records.mail(number).await?;
         let is_here = |row: &MailRow| row.incident == case.id && (row.state == "held" || is_dropped(row));
         let row = row.filter(|row| is_here(row) && may_see(person, (&case, &circle), row));
-        let row = row.ok_or_else(|| wrong(format!("no mail {number} waits in this incident")))?;
+        let row = row.ok_or_else(|| absent(format!("no mail {number} waits in this incident")))?;
         Ok((case.id.clone(), row))
     }
 
@@ -165,7 +165,7 @@ impl Incidents {
         let written = self.write_made(ask, &id, Right::OfContent, |case, circle| {
             let state = case.state_for(circle, ask.person);
             if !state.parties.contains_key(party) {
-                return Err(Refused::Wrong(takes_no_part(&state, party)));
+                return Err(Refused::Absent(takes_no_part(&state, party)));
             }
             let marking = marking((case, &state), party, &incoming.answers);
             let mut drafts = vec![Draft { content: kept(&row, &incoming).into(), marking, minutes: 0 }];
@@ -280,7 +280,7 @@ fn sorted(number: i64, file: &Attached, kept: bool, reason: &str) -> AttachmentS
 fn waiting_file<'s>(state: &'s Incident, number: i64, which: &str) -> Result<(&'s Letter, &'s Attached), Refused> {
     let number = number.cast_unsigned();
     let letter = state.messages.iter().find(|letter| number != 0 && letter.message.mail == number);
-    let letter = letter.ok_or_else(|| wrong(format!("mail {number} is in no conversation of this incident")))?;
+    let letter = letter.ok_or_else(|| absent(format!("mail {number} is in no conversation of this incident")))?;
     let is_it = |file: &&Attached| file.name == which || which.len() >= 8 && file.sha256.starts_with(which);
     let mut found = letter.message.attachments.iter().filter(is_it);
     let file = match (found.next(), found.next()) {
@@ -288,7 +288,7 @@ fn waiting_file<'s>(state: &'s Incident, number: i64, which: &str) -> Result<(&'
         (None, _) => {
             let names: Vec<&str> = letter.message.attachments.iter().map(|file| file.name.as_str()).collect();
             let problem = Problem::new(format!("mail {number} has no file `{which}`"));
-            return Err(Refused::Wrong(problem.hint(format!("files: {}", names.join(", ")))));
+            return Err(Refused::Absent(problem.hint(format!("files: {}", names.join(", ")))));
         }
         (Some(_), Some(_)) => return Err(wrong("more than one is called so: give the first digits of its SHA-256")),
     };

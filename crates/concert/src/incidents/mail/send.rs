@@ -115,7 +115,7 @@ impl Incidents {
             })
         });
         let written = written.await;
-        if matches!(written, Err(Refused::Wrong(_))) {
+        if matches!(written, Err(Refused::Wrong(_) | Refused::Absent(_))) {
             self.audit_not_sent(ask, name).await?;
         }
         Ok(self.warned(ask.person, written?, &[], before.as_ref()).await)
@@ -138,7 +138,7 @@ impl Incidents {
         let known =
             Box::pin(self.around(ask.person, name)).await?.now(case.state_for(&circle, ask.person), &case.whole());
         let letter = self.letter(ask, post, (&case, &known), &circle, new);
-        if matches!(letter, Err(Refused::Wrong(_))) {
+        if matches!(letter, Err(Refused::Wrong(_) | Refused::Absent(_))) {
             self.audit_not_sent(ask, name).await?;
         }
         letter.map(Preview::from)
@@ -229,7 +229,7 @@ fn is_known(state: &Incident, party: &str, is_listed: bool) -> Result<(), Refuse
         some => format!("parties of the incident: {}; others are written as `party` first", some.join(", ")),
     };
     let problem = Problem::new(format!("`{party}` takes no part in it, and is no party of this site"));
-    Err(Refused::Wrong(problem.hint(hint)))
+    Err(Refused::Absent(problem.hint(hint)))
 }
 
 fn notice(incident: &str, party: &str, recipient: String, via: String, now: Time) -> NewNotice {

@@ -105,7 +105,7 @@ impl Incidents {
         if let Ok(written) = &mut written {
             written.warnings.extend(warnings);
         }
-        if matches!(&written, Err(Refused::Wrong(_))) || written.as_ref().is_ok_and(|one| !one.left_out.is_empty()) {
+        if matches!(&written, Err(Refused::Wrong(_) | Refused::Absent(_))) || written.as_ref().is_ok_and(|one| !one.left_out.is_empty()) {
             self.audit_not_sent(ask, name).await?;
         }
         written
@@ -163,7 +163,7 @@ impl Incidents {
                     known.take(&party);
                     Ok(letter)
                 }
-                Err(Refused::Wrong(problem)) => Err(problem),
+                Err(Refused::Wrong(problem) | Refused::Absent(problem)) => Err(problem),
                 Err(other) => return Err(other),
             };
             planned.push(Planned { party, letter, left_out });

@@ -10,7 +10,7 @@ use concert_model::incident::content::{Content, Marked, Remarked};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::marking::Marking;
 
-use super::{Right, wrong};
+use super::{Right, absent, wrong};
 use crate::incidents::case::Case;
 use crate::incidents::{Ask, Incidents, Kept, Refused, Written, unseen};
 
@@ -20,7 +20,7 @@ const NAMED_MAX: usize = 10;
 impl Incidents {
     /// Marks an entry otherwise, by its number. One that the person does not see is not there.
     pub async fn mark_entry(&self, ask: Ask<'_>, name: &str, seq: u64, marked: Marked) -> Result<Written, Refused> {
-        let none = || wrong(format!("there is no entry {seq} in it"));
+        let none = || absent(format!("there is no entry {seq} in it"));
         let log = self.log(ask.person, name, seq.saturating_sub(1), 1).await?;
         let home = log.first().filter(|kept| kept.seq == seq).map(|kept| kept.header.incident.clone());
         let home = home.ok_or_else(none)?;

@@ -13,7 +13,7 @@ use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
 use concert_store::records::{Change, messages};
 use serde_json::Value;
 
-use super::{ANSWERS_KEPT_MICROS, MERGED, Written, salt, wrong};
+use super::{ANSWERS_KEPT_MICROS, MERGED, Written, absent, salt, wrong};
 use crate::incidents::case::Case;
 use crate::incidents::sight::{self, Sight};
 use crate::incidents::{Ask, Incidents, Kept, Refused, effort, entry_json, evidence, text, titles};
@@ -32,7 +32,7 @@ impl Incidents {
             |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;
         let kept = case.entries.iter().find(is_it).filter(|kept| case.shows(&circle, person, kept));
         let Some((body, _)) = kept.and_then(|kept| kept.body.as_ref()) else {
-            return Err(wrong("there is no such entry, or its body is gone"));
+            return Err(absent("there is no such entry, or its body is gone"));
         };
         if is_field(&body.kind) && !titles::is_replaced(&case, erased) {
             let problem = Problem::new("fields of an incident are changed, not erased");
