@@ -139,6 +139,9 @@ async fn users_are_added_shown_changed_reset_and_kept_out() {
     assert_eq!(shown["roles"], "reader:energy, auditor");
     assert_eq!((&shown["clearance"], &shown["mail"]), (&json!("green"), &json!("jane@cert.example")));
     assert_eq!((&shown["password"], &shown["sessions"]), (&json!("to be changed at the next login"), &json!(1)));
+    site.done(&["user", "change", "jane", "--no-role"]);
+    assert_eq!(site.rows(&["user", "show", "jane", "--format", "ndjson"])[0]["roles"], "");
+    site.refused(&["user", "change", "jane", "--no-role", "--role", "reader"], "cannot be used with");
     let second = site.done(&["user", "reset", "jane"]).trim_end().to_owned();
     assert_ne!(second, password);
     assert_eq!(logins.session(&session, HERE, now()).await.unwrap(), None, "a reset ends sessions");
@@ -153,6 +156,7 @@ async fn users_are_added_shown_changed_reset_and_kept_out() {
     // Somebody is left who looks after users.
     site.refused(&["user", "disable", "admin"], "nobody would look after users");
     site.refused(&["user", "change", "admin", "--role", "handler"], "nobody would look after users");
+    site.refused(&["user", "change", "admin", "--no-role"], "nobody would look after users");
     assert_eq!(site.rows(&["user", "show", "admin", "--format", "ndjson"])[0]["state"], "enabled");
     let raw = site.raw();
     assert!(!holds(&raw, &password) && !holds(&raw, &second), "only hashes are kept");

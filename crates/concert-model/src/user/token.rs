@@ -90,7 +90,8 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, String> {
         let word = text.trim();
         Self::ALL.into_iter().find(|scope| scope.word() == word).ok_or_else(|| {
-            let meant = meant(word, Self::ALL.map(Self::word), "`concert token create --help` lists them");
+            let all = Self::ALL.map(Self::word);
+            let meant = meant(word, all, format!("scopes: {}", all.join(", ")));
             format!("`{}` is no scope; {meant}", word.escape_debug())
         })
     }
@@ -209,5 +210,7 @@ mod tests {
         );
         assert!(parse_scopes("event:read").unwrap_err().contains("did you mean `events:read`"));
         assert!(parse_scopes("").unwrap_err().contains("is no scope"));
+        let told = parse_scopes("everything").unwrap_err();
+        assert!(Scope::ALL.iter().all(|scope| told.contains(scope.word())) && !told.contains("concert"), "{told}");
     }
 }

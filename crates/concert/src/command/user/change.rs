@@ -20,7 +20,7 @@ pub(super) struct NameArgs {
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert user change jane --role handler --role auditor --clearance red\n  concert user change jane --mail jane@cert.example"
+    after_help = "Examples:\n  concert user change jane --role handler --role auditor --clearance red\n  concert user change jane --mail jane@cert.example\n  concert user change otto --no-role"
 )]
 pub(super) struct Args {
     /// The user.
@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Roles, instead of all that the user had. May be given several times.
     #[arg(long, value_name = "ROLE[:CONSTITUENCY]", value_parser = Standing::from_str)]
     role: Vec<Standing>,
+    /// Take away all standing roles: the user sees the incidents alone in which it has a role.
+    #[arg(long, conflicts_with = "role")]
+    no_role: bool,
     /// The strictest label the user may read.
     #[arg(long, value_name = "TLP", value_parser = clearance)]
     clearance: Option<Tlp>,
@@ -53,14 +56,15 @@ pub(super) async fn run(args: &Args, records: &Records, by: &By) -> Result<Exit,
     let mut standing = args.role.clone();
     standing.sort();
     standing.dedup();
-    if standing.is_empty() && args.clearance.is_none() && args.full_name.is_none() && args.mail.is_none() {
+    let is_standing = args.no_role || !standing.is_empty();
+    if !is_standing && args.clearance.is_none() && args.full_name.is_none() && args.mail.is_none() {
         let problem = Problem::new("nothing is to be changed");
-        return Err(Failure::usage(problem.hint("give --role, --clearance, --full-name or --mail")));
+        return Err(Failure::usage(problem.hint("give --role, --no-role, --clearance, --full-name or --mail")));
     }
     let wanted = UserChange {
         full_name: args.full_name.clone(),
         mail: args.mail.clone(),
-        standing: (!standing.is_empty()).then_some(standing),
+        standing: is_standing.then_some(standing),
         clearance: args.clearance,
     };
     need_user(records, &args.name).await?;
