@@ -44,7 +44,12 @@ pub(super) async fn list(
             slice.part(there.into_iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)))
         }
         Listing::Rows(name, list) => {
-            let state = pages.desk()?.show(person, &name).await.map_err(refusal)?;
+            let desk = pages.desk()?;
+            let state = desk.show(person, &name).await.map_err(refusal)?;
+            // Whom it belongs with is asked of the others, not read from the incident alone.
+            if list == "joined" {
+                return slice.part(desk.joins(person, &state).await.map_err(refusal)?.into_iter());
+            }
             let start = slice.start()?;
             let (rows, has_more) =
                 list_json(&state, &list, wire::now(), (start, slice.limit)).ok_or(Refusal::Missing)?;

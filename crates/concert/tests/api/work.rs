@@ -582,6 +582,15 @@ fn incidents_are_marked_and_entries_erased_and_lists_come_in_parts() {
     let want: Vec<String> = (0..1_200).map(|number| format!("t{number:04}")).collect();
     assert_eq!(names, want);
     anna.want("GET", &at("/lists/none"), &Value::Null, 404);
+    // What is counted is a list, also those that it is joined with.
+    let other = open(&anna);
+    anna.post(&at("/joins"), json!({"as": "parent", "incident": other, "joined": true, "reason": "the same campaign"}));
+    let shown = anna.get(&at(""));
+    for (name, count) in shown["counts"].as_object().unwrap() {
+        let part = anna.get(&at(&format!("/lists/{name}?limit=10000")));
+        assert_eq!(json!(part["rows"].as_array().unwrap().len()), *count, "{name}");
+    }
+    assert_eq!(anna.get(&at("/lists/joined"))["rows"], shown["joined"]);
 }
 
 #[test]
