@@ -241,6 +241,31 @@ fn the_matrix_agrees_with_the_slow_statement() {
     assert!(asked > 2_000_000, "{asked}");
 }
 
+/// INVARIANT: how a party stands is seen by whoever sees the entry, and by whoever speaks for that party, as if it were for it.
+#[test]
+fn how_a_party_stands_is_seen_by_whoever_speaks_for_it() {
+    let (mut own, mut hidden) = (0u64, 0u64);
+    for whole in [Marking::of(Tlp::Amber), Marking::of(Tlp::AmberStrict), Marking::of(Tlp::Red)] {
+        let circle = circle(Some(whole), true);
+        for person in &persons() {
+            for marking in &markings() {
+                for party in ["Net A", "Net B", "Net Q"] {
+                    let got = sees_standing(person, &circle, (marking, "responder"), party);
+                    let item = |marking| Object::Item { circle: &circle, marking, author: "responder" };
+                    let speaks = circle.speakers.get(party).is_some_and(|names| names.contains(&person.name));
+                    let for_it = Marking { parties: vec![party.to_owned()], ..marking.clone() };
+                    let sees = slow::allowed(person, Action::See, item(marking));
+                    let by_party = speaks && slow::allowed(person, Action::See, item(&for_it));
+                    assert_eq!(got.allowed, sees || by_party, "{person:?} {marking:?} {party}: {got:?}");
+                    own += u64::from(by_party && !sees);
+                    hidden += u64::from(!got.allowed && speaks);
+                }
+            }
+        }
+    }
+    assert!(own > 100 && hidden > 100, "{own} {hidden}");
+}
+
 /// INVARIANT: somebody is let in by a party exactly where a standing that is limited to it shows or allows what it did not
 /// before: whoever writes down such a party must be one who may let out what is in the incident.
 #[test]

@@ -83,6 +83,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0024.sql"),
     include_str!("../../migrations/0025.sql"),
     include_str!("../../migrations/0026.sql"),
+    include_str!("../../migrations/0027.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use concert_model::Time;
-use concert_model::access::{Circle, Person, is_field, sees_speakers};
+use concert_model::access::{Action, Circle, Object, Person, is_field, may, sees_speakers};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::{Incident, Said, marks, order, place};
 use concert_model::incident::journal::{Body, Header};
@@ -85,7 +85,7 @@ impl Kept {
     }
 
     /// The entry as a person who may see it reads it, but for a title: whoever has a part for a party alone does not learn
-    /// for which other parties it is.
+    /// for which other parties it is, nor why its own party stands as it does unless that is for it.
     fn read_by(self: &Arc<Self>, circle: &Circle, person: &Person) -> Arc<Self> {
         let is_shown = |party: &String| sees_speakers(person, circle, party).allowed;
         let Some((body, content)) = &self.body else { return Arc::clone(self) };
@@ -94,7 +94,8 @@ impl Kept {
             Content::Remarked(marked) => marked.marking.parties.as_slice(),
             _ => &[],
         };
-        if body.marking.parties.iter().chain(whole).all(is_shown) {
+        let hides_why = self.hides_why(circle, person);
+        if !hides_why && body.marking.parties.iter().chain(whole).all(is_shown) {
             return Arc::clone(self);
         }
         let (mut body, mut content) = (body.clone(), content.clone());
@@ -110,7 +111,21 @@ impl Kept {
                 *marking = json!(named);
             }
         }
+        if let Content::PartyMoved(moved) = &mut content
+            && hides_why
+        {
+            titles::WHY_WITHHELD.clone_into(&mut moved.text);
+            if let Some(text) = body.content.get_mut("text") {
+                *text = json!(titles::WHY_WITHHELD);
+            }
+        }
         Arc::new(self.with((body, content)))
+    }
+
+    /// Whether somebody who sees how a party stands does not see why.
+    fn hides_why(&self, circle: &Circle, person: &Person) -> bool {
+        let Some((Body { marking, author, .. }, Content::PartyMoved(moved))) = &self.body else { return false };
+        !moved.text.is_empty() && !may(person, Action::See, Object::Item { circle, marking, author }).allowed
     }
 
     pub(super) fn said(&self) -> Option<Said<'_>> {

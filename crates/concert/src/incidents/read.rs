@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Decision, Object, Person, may, reads_for, sees_speakers};
+use concert_model::access::{
+    Action, Circle, Decision, Object, Person, may, reads_for, sees_speakers, sees_standing,
+};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::journal::Body;
@@ -509,6 +511,9 @@ impl Incidents {
             Content::RoleMoved(moved) if !moved.party.is_empty() => {
                 let sees = sees_speakers(other, &circle, &moved.party);
                 if sees.allowed { may(other, action, object) } else { sees }
+            }
+            Content::PartyMoved(moved) if action == Action::See => {
+                sees_standing(other, &circle, (marking, author), &moved.party)
             }
             _ => may(other, action, object),
         };

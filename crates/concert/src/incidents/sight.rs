@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use concert_model::access::{Action, Circle, Object, Person, is_field, may, sees_speakers};
+use concert_model::access::{Action, Circle, Object, Person, is_field, may, sees_speakers, sees_standing};
 use concert_model::incident::content::Content;
 use concert_model::incident::journal::Body;
 use concert_model::incident::marking::Marking;
@@ -13,34 +13,38 @@ use serde_json::{Value, json};
 
 use super::Kept;
 
-/// How an entry is marked, who wrote it, for which party it gives somebody the word, and with which incident it joins.
+/// How an entry is marked, who wrote it, for which party it gives somebody the word, with which incident it joins, and
+/// of which party it says how that stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sight<'k> {
     marking: &'k Marking,
     author: &'k str,
     speaks_for: &'k str,
     joins: &'k str,
+    stands: &'k str,
 }
 
 impl<'k> Sight<'k> {
     /// That of an entry; `None` where whoever sees the incident sees it.
     pub(super) fn of(body: Option<&'k (Body, Content)>) -> Option<Self> {
         let (body, content) = body?;
-        let (speaks_for, joins) = match content {
-            Content::RoleMoved(moved) => (moved.party.as_str(), ""),
-            Content::Joined(joined) => ("", joined.incident.as_str()),
-            _ => ("", ""),
+        let (speaks_for, joins, stands) = match content {
+            Content::RoleMoved(moved) => (moved.party.as_str(), "", ""),
+            Content::Joined(joined) => ("", joined.incident.as_str(), ""),
+            Content::PartyMoved(moved) => ("", "", moved.party.as_str()),
+            _ => ("", "", ""),
         };
         let is_open = speaks_for.is_empty() && is_field(&body.kind);
-        (!is_open).then_some(Self { marking: &body.marking, author: &body.author, speaks_for, joins })
+        (!is_open).then_some(Self { marking: &body.marking, author: &body.author, speaks_for, joins, stands })
     }
 
     /// Whether a person who sees the incident sees it too, as far as the other incident does not count.
     pub(super) fn is_of(&self, person: &Person, circle: &Circle) -> bool {
-        let Self { marking, author, speaks_for, .. } = *self;
-        match speaks_for {
-            "" => may(person, Action::See, Object::Item { circle, marking, author }).allowed,
-            party => sees_speakers(person, circle, party).allowed,
+        let Self { marking, author, speaks_for, stands, .. } = *self;
+        match (speaks_for, stands) {
+            ("", "") => may(person, Action::See, Object::Item { circle, marking, author }).allowed,
+            ("", party) => sees_standing(person, circle, (marking, author), party).allowed,
+            (party, _) => sees_speakers(person, circle, party).allowed,
         }
     }
 }
@@ -108,8 +112,15 @@ pub(super) fn narrow(marking: &mut Marking, person: &Person, circle: &Circle) {
 pub(super) fn text(sight: Option<Sight<'_>>) -> String {
     match sight {
         None => String::new(),
-        Some(Sight { marking, author, speaks_for, joins: "" }) => json!([marking, author, speaks_for]).to_string(),
-        Some(Sight { marking, author, speaks_for, joins }) => json!([marking, author, speaks_for, joins]).to_string(),
+        Some(Sight { marking, author, speaks_for, joins: "", stands: "" }) => {
+            json!([marking, author, speaks_for]).to_string()
+        }
+        Some(Sight { marking, author, speaks_for, joins, stands: "" }) => {
+            json!([marking, author, speaks_for, joins]).to_string()
+        }
+        Some(Sight { marking, author, speaks_for, joins, stands }) => {
+            json!([marking, author, speaks_for, joins, stands]).to_string()
+        }
     }
 }
 
@@ -125,10 +136,15 @@ pub(super) fn shows(text: &str, person: &Person, circle: &Circle) -> bool {
     if text.is_empty() {
         return true;
     }
-    let read = serde_json::from_str::<(Marking, String, String)>(text);
-    let with_other = || serde_json::from_str::<(Marking, String, String, String)>(text).map(|(a, b, c, _)| (a, b, c));
-    let Ok((marking, author, speaks_for)) = read.or_else(|_| with_other()) else { return false };
-    Sight { marking: &marking, author: &author, speaks_for: &speaks_for, joins: "" }.is_of(person, circle)
+    let Ok(mut parts) = serde_json::from_str::<Vec<Value>>(text) else { return false };
+    if !(3..=5).contains(&parts.len()) {
+        return false;
+    }
+    let Ok(marking) = serde_json::from_value::<Marking>(parts.remove(0)) else { return false };
+    let mut texts = parts.iter().map(Value::as_str);
+    let mut next = || texts.next().unwrap_or(Some(""));
+    let (Some(author), Some(speaks_for), Some(_), Some(stands)) = (next(), next(), next(), next()) else { return false };
+    Sight { marking: &marking, author, speaks_for, joins: "", stands }.is_of(person, circle)
 }
 
 /// The same as a value: of one thing there may be several texts.

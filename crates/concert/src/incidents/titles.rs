@@ -25,6 +25,9 @@ pub(super) const WITHHELD: &str = "(title withheld: it names what was not releas
 /// What stands in place of a reason.
 const REASON_WITHHELD: &str = "(reason withheld: it names what was not released to you)";
 
+/// What stands in place of why a party stands as it does, for that party.
+pub(super) const WHY_WITHHELD: &str = "(reason withheld: it is not for the party)";
+
 /// The title that an entry gives, or the reason of a field: whoever sees the incident sees it. Or why somebody is told later
 /// than others. With how it is called, and what stands in place of it.
 fn told_by(content: &mut Content) -> Option<(&'static str, &mut String, &'static str)> {
@@ -59,10 +62,11 @@ pub(super) fn has_text(kept: &Kept) -> bool {
 
 /// Whether that text of an entry, as somebody reads it, was withheld.
 pub(super) fn is_withheld(kept: &Kept) -> bool {
-    kept.body
-        .as_ref()
-        .and_then(|(_, content)| text_of(content))
-        .is_some_and(|text| [WITHHELD, REASON_WITHHELD].contains(&text))
+    let Some((_, content)) = &kept.body else { return false };
+    match content {
+        Content::PartyMoved(moved) => moved.text == WHY_WITHHELD,
+        _ => text_of(content).is_some_and(|text| [WITHHELD, REASON_WITHHELD].contains(&text)),
+    }
 }
 
 /// Others that a title names, out of these.

@@ -33,6 +33,57 @@ fn site() -> (Served, String) {
     (served, id)
 }
 
+/// Whoever speaks for a party sees how it stands, and neither why nor how another stands.
+#[test]
+fn whoever_speaks_for_a_party_sees_how_it_stands_and_not_why() {
+    let (served, id) = site();
+    let [anna, otto] = ["anna", "otto"].map(|name| Client::new(&served, name));
+    let entries = format!("/incidents/{id}/entries");
+    let party = |party: &str, status: &str, text: &str, marking: Value| {
+        let content = json!({"party": party, "status": status, "text": text});
+        anna.post(&entries, json!({"kind": "party", "content": content, "marking": marking}))["entries"][0]["seq"].clone()
+    };
+    let amber = || json!({"tlp": "amber"});
+    party("Other", "told", "They do not answer.", amber());
+    let first = party("Grid", "no-answer", "Their chief is on holiday.", amber());
+    let rows = |client: &Client<'_>| client.get(&format!("/incidents/{id}/lists/parties"))["rows"].clone();
+    let stands = || {
+        let rows = rows(&otto);
+        assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+        assert_eq!(rows[0]["party"], "Grid");
+        rows[0]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((stands().as_str(), rows(&anna).as_array().unwrap().len()), ("no-answer", 2));
+    let log = || otto.get(&format!("{entries}?kind=party"))["entries"].as_array().unwrap().clone();
+    assert_eq!(log().len(), 2);
+    let last = log().into_iter().find(|entry| entry["seq"] == first).unwrap();
+    let want = json!({"party": "Grid", "status": "no-answer", "text": "(reason withheld: it is not for the party)"});
+    assert_eq!(last["content"], want);
+    // Nothing gives the text away: not the journal, nor search, nor the stream behind an entry.
+    for path in ["", "/entries", "/journal"] {
+        let answer = otto.ask("GET", &format!("/incidents/{id}{path}"), &Value::Null);
+        assert!(answer.status == 200 && !answer.body.contains("holiday") && !answer.body.contains("Other"), "{}", answer.body);
+    }
+    assert_eq!(otto.get("/search?q=holiday")["entries"], json!([]));
+    assert!(anna.ask("GET", "/search?q=holiday", &Value::Null).body.contains("holiday"));
+    // In lists the incident moves with it.
+    let changed = |client: &Client<'_>| client.get("/incidents")["incidents"][0]["changed"].clone();
+    assert_eq!(changed(&otto), changed(&anna));
+    party("Other", "contained", "", amber());
+    assert_ne!(changed(&otto), changed(&anna));
+    // What is for the party is read whole; what stays within the site is not there.
+    party("Grid", "contained", "As you told us.", json!({"tlp": "amber", "parties": ["Grid"]}));
+    assert_eq!((stands().as_str(), log().len()), ("contained", 3));
+    assert!(log().iter().any(|entry| entry["content"]["text"] == "As you told us."));
+    party("Grid", "cleaned", "We looked by ourselves.", json!({"tlp": "amber+strict"}));
+    assert_eq!((stands().as_str(), log().len()), ("contained", 3));
+    assert_eq!(rows(&anna)[0]["status"], "cleaned");
+    // Whoever asks who sees it is told so.
+    let who = served.rows(&["incident", "why-not", &id, "otto", "--entry", &first.to_string()]);
+    assert_eq!(who[0]["allowed"], true, "{who:?}");
+    served.done(&["verify"]);
+}
+
 #[test]
 fn whoever_conducts_learns_no_address_of_a_party_that_is_not_to_be_seen() {
     let (served, id) = site();
