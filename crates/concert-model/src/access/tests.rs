@@ -266,6 +266,27 @@ fn how_a_party_stands_is_seen_by_whoever_speaks_for_it() {
     assert!(own > 100 && hidden > 100, "{own} {hidden}");
 }
 
+/// Who opened an incident sees it whoever marks it RED for whom, with the clearance for that and a part in it; and no entry
+/// that is RED for others.
+#[test]
+fn whoever_opened_an_incident_that_others_marked_red_sees_it_as_far_as_cleared() {
+    let red = Marking { persons: vec!["site-lead".into()], ..Marking::of(Tlp::Red) };
+    let circle = circle(Some(red.clone()), true);
+    let standing = vec![Standing { role: StandingRole::Handler, constituency: None }];
+    let opener = |clearance, standing: &[Standing]| Person {
+        name: "opener".into(),
+        clearance,
+        standing: standing.to_vec(),
+        ..Person::nobody()
+    };
+    let policy = |person: &Person| may(person, Action::See, Object::Incident(&circle)).policy;
+    assert_eq!(policy(&opener(Tlp::Red, &standing)), "author");
+    assert_eq!(policy(&opener(Tlp::AmberStrict, &standing)), "clearance");
+    assert_eq!(policy(&opener(Tlp::Red, &[])), "no-part");
+    let entry = Object::Item { circle: &circle, marking: &red, author: "site-lead" };
+    assert_eq!(may(&opener(Tlp::Red, &standing), Action::See, entry).policy, "tlp-red");
+}
+
 /// INVARIANT: somebody is let in by a party exactly where a standing that is limited to it shows or allows what it did not
 /// before: whoever writes down such a party must be one who may let out what is in the incident.
 #[test]
