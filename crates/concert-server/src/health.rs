@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use concert_model::access::Person;
 
 use crate::App;
 use crate::problem::Problem;
@@ -25,9 +27,12 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 /// Numbers in the text form that Prometheus reads.
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let mut all = of_overview(&app.site.overview().await?);
-    all.extend(app.site.metrics().await);
+pub(crate) async fn metrics(
+    State(app): State<Arc<App>>,
+    Extension(person): Extension<Person>,
+) -> Result<Response, Problem> {
+    let mut all = of_overview(&app.site.overview(&person).await?);
+    all.extend(app.site.metrics(&person).await);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], write(&all)).into_response())
 }

@@ -37,8 +37,8 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// The present moment.
     fn now(&self) -> Time;
 
-    /// Everything the overview page shows.
-    async fn overview(&self) -> Result<Overview, Refusal>;
+    /// Everything the overview page shows, but for feeds of which the person may not know.
+    async fn overview(&self, person: &Person) -> Result<Overview, Refusal>;
 
     /// Every feed that a person may see, in the order of the settings.
     async fn feeds(&self, person: &Person) -> Result<Vec<Feed>, Refusal>;
@@ -79,8 +79,9 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// Opens what only reads anew, in the thread that calls: one that gives way to others. Reading works without it too.
     async fn open_readers(&self) {}
 
-    /// Numbers for `/metrics` besides those of feeds and notices, which are taken from the overview.
-    async fn metrics(&self) -> Vec<Metric> {
+    /// Numbers for `/metrics` besides those of feeds and notices, which are taken from the overview; of feeds as far as the
+    /// person may know of them.
+    async fn metrics(&self, _: &Person) -> Vec<Metric> {
         Vec::new()
     }
 }

@@ -118,8 +118,13 @@ impl Site for Pages {
         wire::now()
     }
 
-    async fn overview(&self) -> Result<Overview, Refusal> {
-        overview::overview(&self.site(), &self.keeper.said()).await.map_err(failed)
+    async fn overview(&self, person: &Person) -> Result<Overview, Refusal> {
+        let site = self.site();
+        let mut all = overview::overview(&site, &self.keeper.said()).await.map_err(failed)?;
+        all.feeds.retain(|feed| site.settings.shows_feed(&feed.name, person));
+        all.rejects.retain(|reject| site.settings.shows_feed(&reject.feed, person));
+        all.gaps.retain(|gap| site.settings.shows_feed(&gap.feed, person));
+        Ok(all)
     }
 
     async fn feeds(&self, person: &Person) -> Result<Vec<Feed>, Refusal> {
@@ -127,7 +132,7 @@ impl Site for Pages {
         let said = self.keeper.said();
         let mut feeds =
             overview::feeds(&site.settings, &site.store.records, &said, wire::now()).await.map_err(failed)?;
-        feeds.retain(|feed| site.settings.feed(&feed.name).is_some_and(|feed| feed.is_for(person)));
+        feeds.retain(|feed| site.settings.shows_feed(&feed.name, person));
         Ok(feeds)
     }
 
@@ -269,8 +274,8 @@ impl Site for Pages {
         answer.unwrap_or_else(|_| Err("the records are busy".to_owned()))
     }
 
-    async fn metrics(&self) -> Vec<Metric> {
-        metrics::of(&self.site(), &self.keeper.said()).await
+    async fn metrics(&self, person: &Person) -> Vec<Metric> {
+        metrics::of(&self.site(), &self.keeper.said(), person).await
     }
 }
 

@@ -218,6 +218,11 @@ impl Settings {
         self.feed_among(name, |feed| feed.is_for(person))
     }
 
+    /// Whether a person may know of the feed of this name. One that the settings do not have any more has no label.
+    pub fn shows_feed(&self, name: &str, person: &Person) -> bool {
+        self.feed(name).is_none_or(|feed| feed.is_for(person))
+    }
+
     fn feed_among(&self, name: &str, is_there: impl Fn(&Feed) -> bool) -> Result<&Feed, Failure> {
         self.feed(name).filter(|feed| is_there(feed)).ok_or_else(|| {
             let known = self.feeds.iter().filter(|feed| is_there(feed));

@@ -41,7 +41,7 @@ pub(super) async fn page(
     let Some(notice) = app.site.notice(&person, &id).await? else {
         return Ok(super::message(StatusCode::NOT_FOUND, "No such notice", "There is no notice with this number."));
     };
-    let (zone, now) = (app.site.overview().await?.zone, app.site.now());
+    let (zone, now) = (app.site.overview(&person).await?.zone, app.site.now());
     let moment = |time| Moment::new(time, now, &zone);
     let text = notice.plain.as_ref().unwrap_or(&notice.bytes);
     let shown = text.get(..SHOWN_BYTES_MAX);

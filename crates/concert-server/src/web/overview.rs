@@ -116,7 +116,7 @@ pub(super) async fn overview(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let refresh = query.get("refresh").is_some_and(|on| on == "on");
-    let overview = app.site.overview().await?;
+    let overview = app.site.overview(&person).await?;
     let mut texts = Vec::new();
     for row in overview.notices.iter().take(TEXTS_MAX) {
         texts.extend(app.site.notice(&person, &row.id).await?.map(text_view));

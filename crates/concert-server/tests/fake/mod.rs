@@ -385,7 +385,7 @@ impl Site for Fake {
         time("2026-11-22T12:05:00Z")
     }
 
-    async fn overview(&self) -> Result<Overview, Refusal> {
+    async fn overview(&self, _: &Person) -> Result<Overview, Refusal> {
         let start = time("2026-11-20T13:00:00Z");
         let shape = |hour: u64| match self.full {
             true => 2_000 + (hour * 37 % 11) * 310 + if hour % 24 == 17 { 9_000 } else { 0 },

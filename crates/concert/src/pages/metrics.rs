@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use concert_model::access::Person;
 use concert_pipeline::mail::tie::Doubt;
 use concert_server::site::Metric;
 use concert_store::records::{FeedCounts, FeedHealth, MailCount};
@@ -13,9 +14,10 @@ use crate::wire::{self, Site};
 /// Values with their labels.
 type Values = Vec<(Vec<(&'static str, String)>, f64)>;
 
-/// All of them; nothing where the records cannot be read.
-pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>) -> Vec<Metric> {
-    let Ok(counts) = site.store.records.feed_counts().await else { return Vec::new() };
+/// All of them, but for those of feeds of which the person may not know; nothing where the records cannot be read.
+pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>, person: &Person) -> Vec<Metric> {
+    let Ok(mut counts) = site.store.records.feed_counts().await else { return Vec::new() };
+    counts.retain(|feed, _| site.settings.shows_feed(feed, person));
     let of = |pick: fn(&FeedCounts) -> u64| -> Values {
         counts.iter().map(|(feed, counts)| (vec![("feed", feed.clone())], number(pick(counts)))).collect()
     };

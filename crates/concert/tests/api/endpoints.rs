@@ -120,7 +120,7 @@ struct Things {
 
 const NOTHING: &str = "01943c1e-0000-7000-8000-000000000000";
 
-fn secrets() -> [(&'static str, Vec<&'static str>); 7] {
+fn secrets() -> [(&'static str, Vec<&'static str>); 8] {
     let parties = |party: &'static str| [&WHOLE[..], &[party]].concat();
     [
         ("Heron-incident", OF_INCIDENT.to_vec()),
@@ -131,6 +131,8 @@ fn secrets() -> [(&'static str, Vec<&'static str>); 7] {
         ("192.0.2.91", [parties("energy"), vec!["low", "scoped"]].concat()),
         ("192.0.2.191", [parties("finance"), vec!["low", "scoped"]].concat()),
         ("abuse@grid.example", [parties("energy"), vec!["low"]].concat()),
+        // A feed that is RED is named to whoever is cleared for that and sees feeds, or numbers of them.
+        ("harrier-feed", [&WHOLE[..], &["scoped", "administrator"]].concat()),
     ]
 }
 
@@ -284,6 +286,7 @@ fn rows(things: &Things) -> Vec<Row> {
         post("/api/v1/notices/drops", "/api/v1/notices/drops".into(), "/api/v1/notices/drops".into(), json!({"name": "weekly"}), &["handler", "session"]),
         post("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), json!({}), &["handler", "session"]),
         get("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), &["handler", "session"]),
+        get("/api/v1/feeds/{name}/replays", replay("harrier-feed"), replay("none"), &["handler", "session"]),
         get("/api/v1/who", "/api/v1/who?value=192.0.2.91".into(), "/api/v1/who?value=203.0.113.1".into(), &book),
         site("/api/v1/contacts", &book),
         site("/api/v1/contacts/health", &book),
@@ -346,6 +349,7 @@ fn rows(things: &Things) -> Vec<Row> {
 /// Everything there is, made by whoever sits at the machine.
 fn fill(served: &Served) -> (Things, BTreeMap<&'static str, String>) {
     let first = |args: &[&str]| -> Value { served.rows(args).remove(0) };
+    served.settings("\n[[feed]]\nname = \"harrier-feed\"\nparser = \"ndjson\"\ntlp = \"red\"\ncollect = { type = \"push\", token = { file = \"secrets/push\" } }\n");
     let report = "{\"source.ip\":\"192.0.2.91\",\"classification.type\":\"scanner\"}\n{\"source.ip\":\"192.0.2.191\",\"classification.type\":\"scanner\"}\n";
     served.file("parties.csv", "party,prefixes,sectors,mail\nGrid,192.0.2.0/25,energy,abuse@grid.example\nBank,192.0.2.128/25,finance,abuse@bank.example\n");
     served.done(&["contact", "import", "constituents", "parties.csv"]);
