@@ -44,7 +44,7 @@ pub use notice::{Notice, Recipient};
 pub(crate) use own::{OWN, Own};
 pub use remind::Remind;
 pub use site::{Deliver, Limits, Lookup, Openpgp, Serve, Site, Store, Whom};
-pub use via::Via;
+pub use via::{MAIL, Via};
 
 /// Everything in force on a site.
 pub struct Settings {

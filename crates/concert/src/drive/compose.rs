@@ -16,11 +16,8 @@ use concert_store::{Loaded, Members};
 use concert_transport::openpgp::KeysAt;
 
 use super::{message as letters, outcome, prove, receipt, remind};
-use crate::settings::Recipient;
+use crate::settings::{MAIL, Recipient};
 use crate::wire::{self, Site};
-
-/// The kind of way out whose mails may be encrypted.
-pub(crate) const MAIL: &str = "smtp";
 
 /// The kind of way out on which an event has one line.
 const CHAT: &str = "irc";

@@ -9,9 +9,9 @@ use concert_model::message::Outcome;
 use concert_model::{Message, Problem, Time};
 use concert_store::records::{Notice, ON_TRIAL, ON_TRIAL_TO, Way};
 
-use super::compose::MAIL;
 use super::lane::Lane;
 use super::split::TooLarge;
+use crate::settings::MAIL;
 use crate::wire::Site;
 
 /// Waits between attempts, in seconds; the last one repeats.
@@ -19,9 +19,9 @@ const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
 /// After this long without success a notice has failed and a person must look.
 const GIVE_UP_AFTER_SECONDS: i64 = 5 * 86_400;
 
-/// Contacts in a row, each of which refuses what the one before refused, that are tried in one go.
 /// The kind of a way out that writes into a folder.
 const FOLDER: &str = "file";
+/// Contacts in a row, each of which refuses what the one before refused, that are tried in one go.
 const ROUNDS_MAX: usize = 10;
 
 /// How attempts ended.

@@ -12,6 +12,7 @@ use concert_model::incident::Tlp;
 use concert_store::Members;
 use concert_store::records::Notice;
 
+use crate::settings::MAIL;
 use crate::wire::Site;
 
 /// Most notices in one mail.
@@ -34,7 +35,7 @@ pub(super) async fn gather(
     let mut alike: BTreeMap<Common, Vec<(String, u64)>> = BTreeMap::new();
     for (notice, _) in due.iter().filter(|(notice, _)| notice.attempts == 0 && notice.within.is_empty()) {
         let kind = site.settings.notice(&notice.name).filter(|kind| kind.merge && notice.format != "html");
-        let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == "smtp");
+        let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == MAIL);
         if let (Some(kind), true, false) = (kind, is_mail, notice.to.is_empty()) {
             let key = (format!("{} {}", notice.via, notice.to), notice.language.clone(), kind.bcc.clone(), notice.tlp);
             alike.entry(key).or_default().push((notice.id.clone(), notice.events));

@@ -21,13 +21,11 @@ use crate::addressees::{
     teams_for,
 };
 use crate::barred::Barred;
-use crate::settings::Recipient;
+use crate::settings::{MAIL, Recipient};
 use crate::wire::{self, Site};
 
 /// The state of notices that wait for a contact.
 pub(super) const NO_CONTACT: &str = "no-contact";
-/// The kind of way out that cannot do without an address.
-const MAIL: &str = "smtp";
 
 /// What stands before the team in what is said of a notice for which nobody is left.
 pub(super) const TEAM_TOO: &str = ", nor of the team ";

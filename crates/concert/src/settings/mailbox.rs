@@ -13,12 +13,10 @@ use concert_transport::collect::imap;
 use super::feed::Feed;
 use super::notice::is_address;
 use super::site::Limits;
-use super::via::Vias;
+use super::via::{MAIL, Vias};
 
 /// What the mailbox is called where feeds have names. No feed can be called so.
 pub const OWNER: &str = "[mailbox]";
-/// The kind of way out that messages to contacts take.
-const MAIL: &str = "smtp";
 /// Contacts are not asked more often.
 const PROVE_EVERY_MIN: Duration = Duration::from_secs(7 * 86_400);
 /// Nothing counts as stopped sooner; longer is what nobody waits for, and what is known of a problem is gone.

@@ -10,7 +10,7 @@ use concert_pipeline::group::schedule::When;
 use concert_pipeline::render::{Columns, Listed, Templates, read_format};
 use concert_store::records::Gate;
 
-use super::via::Vias;
+use super::via::{MAIL, Vias};
 use super::{Taken, unique_name};
 
 /// A configured kind of notice.
@@ -104,7 +104,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut Take
     let approve = keys.flag_or("approve", false, "each waits until a person approves it: `concert notice approve`");
     let merge = keys.flag_or("merge", false, "goes in one mail with other such notices to the same people, by `smtp`");
     if let (Some(via), Recipient::Target) = (via.as_ref().and_then(|name| vias.good.get(name)), &to)
-        && via.kind == "smtp"
+        && via.kind == MAIL
         && !keys.has("to")
     {
         keys.missing("to", "\"responsible\" or a mail address; mail cannot go out without it");
@@ -135,7 +135,7 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut Take
 /// one that is responsible.
 fn tell_idle(keys: &Keys<'_>, vias: &Vias, via: Option<&str>, (to, format, merge): (&Recipient, &Listed, bool)) {
     let Some(via) = via.and_then(|name| vias.good.get(name)) else { return };
-    let is_mail = |via: &super::via::Via| via.kind == "smtp";
+    let is_mail = |via: &super::via::Via| via.kind == MAIL;
     let has_wishes = *to == Recipient::Responsible;
     // Of those with mistakes the kind is not known.
     let can_be_mail =

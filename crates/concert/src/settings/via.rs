@@ -12,6 +12,9 @@ use concert_transport::deliver::{ALL, Setup};
 use super::site::Site;
 use super::{NAME_RULE, good_name};
 
+/// The kind of way out that sends mail: only such a one goes to contacts, and may be encrypted.
+pub const MAIL: &str = "smtp";
+
 /// A configured way out.
 pub struct Via {
     /// Its name.

@@ -25,7 +25,7 @@ use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::reads::{ReadLog, notice_read};
-use crate::settings::LoadFor;
+use crate::settings::{LoadFor, MAIL};
 use crate::wire::{self, Site};
 
 #[derive(clap::Args)]
@@ -500,7 +500,7 @@ fn fails(site: &Site, notice: &Notice, anew: Option<&Anew>) -> Option<String> {
 
 /// That it goes to the one address of a trial, in words.
 fn on_trial(site: &Site, notice: &Notice) -> String {
-    let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == compose::MAIL);
+    let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == MAIL);
     let test = site.settings.deliver.override_recipient.as_ref().filter(|_| is_mail && !notice.to.is_empty());
     test.map_or_else(String::new, |test| format!("on trial it goes to {test}"))
 }

@@ -24,13 +24,11 @@ use super::super::{Ask, Incidents, Refused, Written, text};
 use super::{Outgoing, Words, admit};
 use crate::addressees::Addressees;
 use crate::barred::Barred;
-use crate::settings::is_address;
+use crate::settings::{MAIL, is_address};
 use crate::wire::Site;
 
 /// The purpose of contacts that are written to; those for `abuse` where there are none.
 const PURPOSE: &str = "incident";
-/// The kind of way out that messages take.
-const MAIL: &str = "smtp";
 /// Longest text of a message.
 const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Most bytes of all files that go with a message.
