@@ -93,7 +93,10 @@ impl From<Refusal> for Problem {
             Refusal::Missing => Self::absent(),
             Refusal::Absent(problem) => Self::told(StatusCode::NOT_FOUND, problem),
             Refusal::Used => Self::new(StatusCode::CONFLICT, "this `Idempotency-Key` was used for another request")
-                .and("hint", "the same key belongs to the same request, sent again; give this one a key of its own".into()),
+                .and(
+                    "hint",
+                    "the same key belongs to the same request, sent again; give this one a key of its own".into(),
+                ),
             Refusal::Gone(why) => Self::new(StatusCode::GONE, why),
             Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),
             // The same for whatever is wrong of the three, so the hint is too.

@@ -196,6 +196,8 @@ pub struct Overview {
     pub stuck: Vec<Stuck>,
     /// Mails that wait for a person, newest first; twenty are enough. Those of incidents stand there.
     pub held: Vec<HeldMail>,
+    /// Why the mailbox of answers could not be read at the last look.
+    pub mailbox: Option<String>,
     /// What may be missing: live lines that nobody heard, files that were refused. Newest first; ten are enough.
     pub gaps: Vec<GapRow>,
 }

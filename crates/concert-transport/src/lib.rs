@@ -109,6 +109,11 @@ pub trait Collector: Send + Sync {
         None
     }
 
+    /// The folder of mails that it takes, in words, and the search by which it chooses them.
+    fn mails(&self) -> Option<(String, &str)> {
+        None
+    }
+
     /// Talks to the peer without taking anything: for `concert check --live`.
     async fn check(&self) -> Result<String, Problem>;
 }

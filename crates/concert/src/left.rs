@@ -7,6 +7,8 @@
 use std::collections::HashSet;
 
 use concert_model::Problem;
+use concert_model::access::{Person, cleared};
+use concert_model::incident::Tlp;
 use concert_model::problem::instead;
 use concert_store::Store;
 use concert_store::events::read::Bounds;
@@ -72,12 +74,19 @@ pub(crate) async fn find(store: &Store, settings: &Settings) -> Result<Vec<Left>
 }
 
 /// Events that wait for this one notice; told what is wrong where none do.
-pub(crate) async fn of(store: &Store, settings: &Settings, name: &str) -> Result<Result<Left, Problem>, Problem> {
+///
+/// Of what labels such events are is not counted, so they are there for those alone who are cleared for all.
+pub(crate) async fn of(
+    store: &Store,
+    settings: &Settings,
+    name: &str,
+    who: &Person,
+) -> Result<Result<Left, Problem>, Problem> {
     if settings.notice(name).is_some() {
         let problem = Problem::new(format!("the settings have a notice `{name}`, which tells its events"));
         return Ok(Err(problem.hint("take it out of the settings first, and `concert reload`")));
     }
-    let mut found = find(store, settings).await?;
+    let mut found = if cleared(who, Tlp::Red) { find(store, settings).await? } else { Vec::new() };
     if let Some(at) = found.iter().position(|left| left.name == name) {
         return Ok(Ok(found.swap_remove(at)));
     }

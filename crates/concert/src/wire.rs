@@ -12,7 +12,7 @@ use concert_pipeline::mail::address::Key;
 use concert_pipeline::mail::number;
 use concert_pipeline::registry::Registered;
 use concert_store::Store;
-use concert_store::records::{Home, Parties};
+use concert_store::records::{Home, Parties, remember_in};
 use concert_transport::lookup::dkim::Verifier;
 use concert_transport::lookup::reverse::{Options, Reverse};
 use concert_transport::openpgp::Keyring;
@@ -26,7 +26,7 @@ use crate::problems::Failure;
 use crate::ranges;
 use crate::reach::Reach;
 use crate::registry;
-use crate::settings::{Recipient, Settings, Whom};
+use crate::settings::{Feed, Recipient, Settings, Whom};
 
 mod keys;
 
@@ -116,6 +116,26 @@ struct Imported {
 /// The present moment. The one place where the program asks the system for it.
 pub fn now() -> Time {
     Time(jiff::Timestamp::now().as_microsecond())
+}
+
+/// What is remembered of a feed: since when it is in the settings.
+pub(crate) const LISTED_SINCE: &str = "listed since";
+
+impl Site {
+    /// Remembers since when each feed is there: one that never brings anything is missed after a while too.
+    pub(crate) async fn remember_feeds(&self) -> Result<(), Problem> {
+        let (records, now) = (&self.store.records, now().0.to_string());
+        let known = records.recall_all(LISTED_SINCE).await?;
+        let new: Vec<&Feed> = self.settings.feeds.iter().filter(|feed| !known.contains_key(&feed.name)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let mut change = records.change().await?;
+        for feed in new {
+            remember_in(&mut change, &feed.name, LISTED_SINCE, &now).await?;
+        }
+        records.commit(change).await
+    }
 }
 
 impl Site {
@@ -285,6 +305,7 @@ impl Site {
         Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents())
             .with_teams(self.teams())
             .forbidding(self.settings.forbids.clone())
+            .labelling(self.settings.feeds.iter().filter_map(|feed| Some((feed.name.clone(), feed.label()?))).collect())
             .of_site(self.settings.dir.clone(), self.settings.site.time_zone.clone()))
     }
 
@@ -413,7 +434,11 @@ fn reverse(settings: &Settings) -> Option<Reverse> {
 /// The key of the site, which signs what it says.
 pub(crate) fn site_key(settings: &Settings) -> Result<Vec<u8>, Problem> {
     let path = settings.data_dir().join("site.key");
-    let problem = |why: String| Problem::new(why).at(settings.shown(&path)).hint("put it back, or make it anew");
+    let problem = |why: String| {
+        Problem::new(why)
+            .at(settings.shown(&path))
+            .hint("put it back, or make it anew: `concert init` of the folder of the site")
+    };
     let secret =
         std::fs::read(&path).map_err(|error| problem(format!("the key of the site cannot be read: {error}")))?;
     if secret.len() < KEY_BYTES_MIN {

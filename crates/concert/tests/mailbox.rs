@@ -509,6 +509,9 @@ async fn a_contact_is_asked_once_and_its_answer_proves_it_alive() {
     assert!(health["by"].as_str().unwrap().starts_with("answer to a proof of life"), "{health}");
     assert_eq!(ask(), 0, "the one is alive, the others are asked already");
     assert_eq!(world.rows(&["contact", "prove", "Net"]).remove(0)["asked"], 1, "who answered may be asked again");
+    let again = concert(&world.site(), &["contact", "prove", "Net"]).output().unwrap();
+    let told = String::from_utf8(again.stderr).unwrap();
+    assert!(told.contains("nobody was asked: ") && told.contains("noc@net.example was asked on "), "{told}");
     // Whoever is new is asked by the schedule.
     world.import("constituents", &format!("{PARTIES}New,198.51.100.0/24,new@new.example,abuse\n"));
     world.once();
@@ -1374,13 +1377,18 @@ async fn a_reporter_gets_ten_receipts_an_hour_and_by_an_alias_an_outcome_only_by
     // One who writes like the other is counted by itself.
     world.dovecot.deliver(&complaint("anna@bank.example.net", "cert@cert.example", 20)).unwrap();
     world.dovecot.deliver(&complaint("eve@shop.example", "security@cert.example", 21)).unwrap();
+    // One who guesses numbers learns nothing.
+    let guess = complaint("mal@shop.example", "cert@cert.example", 22);
+    world.dovecot.deliver(&guess.replace("attack\r", "[CERT-EX#2026-009999] attack\r")).unwrap();
     world.once();
     let count = |to: &str| world.smtp.mails().iter().filter(|mail| mail.to == [to.to_owned()]).count();
     assert_eq!([count("anna@bank.example"), count("anna@bank.example.net"), count("eve@shop.example")], [10, 1, 0]);
+    assert_eq!(count("mal@shop.example"), 0);
     let mails = world.mails();
     let of = |words: &str| mails.iter().filter(|mail| mail.contains(words)).count();
     assert_eq!(of("no receipt: its sender got ten within the hour"), 1, "{mails:?}");
     assert_eq!(of("no receipt: it was not sent to us by name"), 1, "{mails:?}");
+    assert_eq!(of("no receipt: it names an incident or a notice that is not there"), 1, "{mails:?}");
     let rows = world.rows(&["mailbox", "list", "--kind", "complaint"]);
     let eve = rows.iter().find(|row| row["from"].as_str().unwrap().contains("eve@")).unwrap()["mail"].to_string();
     world.done(&["mailbox", "outcome", &eve, "It was cleaned."]);

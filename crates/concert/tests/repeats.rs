@@ -99,3 +99,21 @@ fn a_problem_that_comes_back_after_more_than_both_spans_is_a_relapse() {
     assert_eq!(seen_at(&dir, "1.csv", &["2026-01-01T00:00:00Z"]), ["new "]);
     assert_eq!(seen_at(&dir, "2.csv", &["2026-01-13T00:00:00Z"]), ["relapse "], "it was gone for twelve days");
 }
+
+/// Days of a backlog that come together are told as they would have been one by one.
+#[test]
+fn of_several_days_in_one_report_a_reminder_is_told_when_it_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    concert(folder.path(), &["init", "site"]);
+    let dir = folder.path().join("site");
+    fs::write(dir.join("concert.toml"), SETTINGS).unwrap();
+    let days =
+        |from: u32| -> Vec<String> { (from..from + 7).map(|day| format!("2026-01-{day:02}T00:00:00Z")).collect() };
+    let told = |name: &str, from: u32| {
+        let days = days(from);
+        seen_at(&dir, name, &days.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(told("1.csv", 1), ["new "]);
+    assert_eq!(told("2.csv", 8), ["still open "]);
+    assert_eq!(told("3.csv", 15), ["still open "]);
+}

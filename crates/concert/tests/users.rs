@@ -496,6 +496,49 @@ fn rejected_lines_are_read_by_whoever_is_cleared_for_all_labels() {
     }
 }
 
+/// What is labelled above the clearance is not there for commands either: not to be let go, replayed, linked or dropped.
+#[test]
+fn commands_do_nothing_with_what_is_above_the_clearance() {
+    let site = Site::new();
+    let settings = fs::read_to_string(site.dir().join("concert.toml")).unwrap();
+    let more = "[[feed]]\nname = \"closed\"\nparser = \"ndjson\"\ntlp = \"red\"\n\
+        [[notice]]\nname = \"held\"\ngroup_by = [\"source.ip\"]\nwhen = \"at once\"\napprove = true\nformat = \"csv\"\nvia = \"folder\"\n\
+        [via.folder]\ntype = \"file\"\npath = \"out/\"\n";
+    fs::write(site.dir().join("concert.toml"), format!("{settings}\n{more}")).unwrap();
+    fs::write(site.dir().join("lines"), "{\"source.ip\":\"192.0.2.7\",\"classification.type\":\"scanner\"}\n").unwrap();
+    site.done(&["ingest", "--feed", "closed", "lines", "--quiet"]);
+    let held = site.rows(&["notice", "list", "--name", "held", "--format", "ndjson"])[0]["id"].as_str().unwrap().to_owned();
+    site.done(&["user", "add", "amy", "--full-name", "Amy", "--role", "handler", "--clearance", "amber"]);
+    let refused = |args: &[&str], why: &str| {
+        let (code, out, err) = site.run(&[args, &["--as", "amy"]].concat(), "");
+        assert!(code == 2 && out.is_empty() && err.contains(why), "{args:?}: {code} {out} {err}");
+        assert!(!err.contains("closed`: ") && !err.contains("one of: closed"), "{err}");
+    };
+    let none = format!("there is no notice `{held}`");
+    for args in
+        [vec!["show", &held], vec!["approve", &held], vec!["reject", &held, "--why", "x"], vec!["resend", &held]]
+    {
+        refused(&[&["notice"], args.as_slice()].concat(), &none);
+    }
+    let (code, out, _) = site.run(&["notice", "approve", "--all", "held", "--as", "amy"], "");
+    assert_eq!((code, out.contains(&held)), (0, false), "{out}");
+    for args in
+        [vec!["feed", "pull", "closed"], vec!["feed", "replay", "closed"], vec!["ingest", "--feed", "closed", "lines"]]
+    {
+        refused(&args, "there is no feed `closed`");
+    }
+    let open =
+        ["incident", "open", "x", "--type", "scanner", "--severity", "low", "--tlp", "green", "--format", "json"];
+    let opened: Value = serde_json::from_str(&site.done(&open)).unwrap();
+    let number = opened["incident"].as_str().unwrap().to_owned();
+    let link = ["incident", "write", &number, "notice", &format!("notice={held}"), "linked=true"];
+    refused(&link, &format!("there is no notice `{held}`"));
+    // Whoever is cleared does it.
+    site.done(&["user", "change", "amy", "--clearance", "red"]);
+    site.done(&[&link[..], &["--as", "amy"]].concat());
+    assert!(site.done(&["notice", "approve", &held, "--as", "amy"]).contains("queued"));
+}
+
 #[tokio::test]
 async fn a_backup_without_keys_has_users_but_nothing_they_come_in_with() {
     let site = Site::new();

@@ -265,6 +265,13 @@ fn troubles(overview: &Overview) -> Vec<Trouble> {
         let why = show::lines(&why);
         troubles.push(Trouble { class, word, what: format!("feed {}", feed.name), why, link: None });
     }
+    troubles.extend(overview.mailbox.iter().map(|why| Trouble {
+        class: "bad",
+        word: "trouble",
+        what: "the mailbox of answers".to_owned(),
+        why: show::lines(why),
+        link: None,
+    }));
     troubles.extend(overview.stuck.iter().map(stuck));
     troubles.extend(overview.held.iter().map(held));
     // What is broken comes before what may be.
@@ -453,13 +460,14 @@ mod tests {
             notice_counts: NoticeCounts::default(),
             stuck: Vec::new(),
             held: Vec::new(),
+            mailbox: Some("no answer within 30 s".to_owned()),
             gaps: Vec::new(),
         };
         let tiles = tiles(&overview);
         let first = tiles.first().map(|tile| (tile.value.as_str(), tile.note.as_str(), tile.class));
         assert_eq!(first, Some(("1 of 2", "1 stale or unusual", "warn")));
         let told: Vec<String> = troubles(&overview).into_iter().map(|trouble| trouble.why).collect();
-        assert_eq!(told, [remark]);
+        assert_eq!(told, ["no answer within 30 s".to_owned(), remark]);
     }
 
     #[test]

@@ -436,6 +436,7 @@ impl Site for Fake {
             notice_counts: if self.full { counts } else { NoticeCounts::default() },
             stuck: stuck.collect(),
             held: if self.full { vec![held] } else { Vec::new() },
+            mailbox: None,
             gaps: if self.full { vec![gap] } else { Vec::new() },
         })
     }

@@ -98,6 +98,8 @@ pub struct MailFilter {
     pub kind: Option<String>,
     /// Only what belongs to no notice and no incident: complaints, and what was set aside.
     pub is_by_itself: bool,
+    /// No complaints.
+    pub without_complaints: bool,
     /// Only what came before the mail with this number.
     pub before: Option<i64>,
     /// At most so many; 0 for all.
@@ -231,6 +233,9 @@ impl Records {
         }
         if filter.is_by_itself {
             query.push(" AND incident = '' AND (kind = 'complaint' OR state = 'aside')");
+        }
+        if filter.without_complaints {
+            query.push(" AND kind <> 'complaint'");
         }
         if let Some(before) = filter.before {
             query.push(" AND seq < ").push_bind(before);

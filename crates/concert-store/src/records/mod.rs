@@ -23,7 +23,7 @@ mod tokens;
 mod told;
 mod users;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -87,6 +87,9 @@ const MIGRATIONS: &[&str] = &[
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long another process that works on records of an earlier form is waited for.
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long emptying the write-ahead log waits for those who read, and with it whoever changes something.
 const EMPTYING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -166,6 +169,13 @@ fn make_private(path: &Path) {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok();
 }
 
+async fn write_copy(from: &SqlitePool, path: &Path) -> Result<(), Problem> {
+    std::fs::remove_file(path).ok();
+    make_private(path);
+    let query = sqlx::query("VACUUM INTO ?1").bind(path.display().to_string());
+    query.execute(from).await.map_err(trouble).map(|_| ())
+}
+
 impl Records {
     /// Opens the records, making them or bringing them up to date as needed. Before an update the file
     /// is copied beside itself. A file written by a newer Concert is refused.
@@ -222,9 +232,41 @@ impl Records {
         Ok(records)
     }
 
+    /// The format of the file. Asked, like all else before the update, where changes are made: a connection that knows
+    /// tables as they were would read rows as they were.
+    async fn version(&self) -> Result<usize, Problem> {
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.changes).await.map_err(trouble)?;
+        Ok(usize::try_from(version).unwrap_or(usize::MAX))
+    }
+
+    /// Waits until no other process works on the site, which must not meet what it does not know, nor change the same at
+    /// the same time; or until another one has brought the records up to date.
+    async fn alone(&self) -> Result<Option<File>, Problem> {
+        let path = self.path.with_file_name("lock");
+        let failed =
+            |error: std::io::Error| Problem::new(format!("cannot be used: {error}")).at(path.display().to_string());
+        let lock = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Some(lock)),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) if self.version().await? >= MIGRATIONS.len() => return Ok(None),
+                Err(TryLockError::WouldBlock) if begun.elapsed() > UPDATE_TIMEOUT => {
+                    let what = "the records are of an earlier Concert, and another process works on them";
+                    let hint = "stop that one, then start this one; or wait, where it brings them up to date";
+                    return Err(Problem::new(what).at(self.path.display().to_string()).hint(hint));
+                }
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCKED_WAIT).await,
+            }
+        }
+    }
+
     async fn migrate(&self, existed: bool) -> Result<(), Problem> {
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.pool).await.map_err(trouble)?;
-        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        let is_old = |version: usize| version < MIGRATIONS.len() && existed && version > 0;
+        let mut version = self.version().await?;
+        let _alone = if is_old(version) { self.alone().await? } else { None };
+        version = self.version().await?;
         if version > MIGRATIONS.len() {
             return Err(Problem::new(format!(
                 "these records were written by a newer Concert (format {version}, this one knows {})",
@@ -233,9 +275,9 @@ impl Records {
             .at(self.path.display().to_string())
             .hint("start the newer version, or restore a backup made by this one"));
         }
-        if version < MIGRATIONS.len() && existed && version > 0 {
+        if is_old(version) {
             let copy = self.path.with_extension(format!("before-{}.sqlite", MIGRATIONS.len()));
-            self.copy_to(&copy).await?;
+            write_copy(&self.changes, &copy).await?;
         }
         for (from, text) in MIGRATIONS.iter().enumerate().skip(version) {
             let mut change = self.change().await?;
@@ -300,14 +342,7 @@ impl Records {
 
     /// A consistent copy of the records, made while others write.
     pub async fn copy_to(&self, path: &Path) -> Result<(), Problem> {
-        std::fs::remove_file(path).ok();
-        make_private(path);
-        sqlx::query("VACUUM INTO ?1")
-            .bind(path.display().to_string())
-            .execute(&self.pool)
-            .await
-            .map_err(trouble)
-            .map(|_| ())
+        write_copy(&self.pool, path).await
     }
 
     /// SQLite's own check of the file: what it finds, or nothing.
@@ -440,7 +475,10 @@ mod tests {
         .await
         .unwrap();
         old.close().await;
-        let records = Records::open(&path).await.unwrap();
+        // Several at once: one of them does it.
+        let (records, second, third) = tokio::join!(Records::open(&path), Records::open(&path), Records::open(&path));
+        let records = records.unwrap();
+        assert!(second.is_ok() && third.is_ok());
         assert_eq!(
             records.parties(Parties::Constituents).await.unwrap().iter().map(|party| &*party.name).collect::<Vec<_>>(),
             ["A"]

@@ -244,10 +244,10 @@ impl Records {
     }
 
     /// Of these notices those that are there, each with its kind and the party it is for.
-    pub async fn notices_there(&self, ids: &[&str]) -> Result<Vec<(String, String, String)>, Problem> {
-        let sql = "SELECT id, name, party FROM notice WHERE id IN (SELECT value FROM json_each(?1))";
-        let query = sqlx::query_as(sql).bind(serde_json::Value::from(ids).to_string());
-        query.fetch_all(self.pool()).await.map_err(trouble)
+    pub async fn notices_there(&self, ids: &[&str]) -> Result<Vec<Notice>, Problem> {
+        let sql = format!("SELECT {LISTED} FROM notice WHERE id IN (SELECT value FROM json_each(?1))");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(serde_json::Value::from(ids).to_string());
+        Ok(query.fetch_all(self.pool()).await.map_err(trouble)?.iter().map(notice).collect())
     }
 
     /// Notices to be sent now by this way, oldest first.

@@ -29,7 +29,7 @@ struct Entry {
 struct Parcel {
     /// What is stored, by hash.
     entries: Vec<Entry>,
-    changes: Vec<Entry>,
+    changes: BTreeMap<u64, Entry>,
 }
 
 /// What is known of some problems of a kind of notice, and what changes of it.
@@ -90,7 +90,7 @@ pub(crate) async fn forget_told(change: &mut Change<'_>, before: Time) -> Result
             .fetch_one(&mut **change)
             .await
             .map_err(trouble)?;
-        let kept = Parcel { entries: read(&bytes), changes: Vec::new() }.merged(second(before));
+        let kept = Parcel { entries: read(&bytes), changes: BTreeMap::new() }.merged(second(before));
         if kept.len() == bytes.len() {
             continue;
         }
@@ -106,19 +106,22 @@ pub(crate) async fn forget_told(change: &mut Change<'_>, before: Time) -> Result
 }
 
 impl Told {
-    /// When a problem was last told, and when it was last seen; in whole seconds.
+    /// When a problem was last told, and when it was last seen, as it is with what was noted here; in whole seconds.
     pub fn get(&self, problem: ProblemKey) -> Option<(Time, Time)> {
         let hash = hash(problem);
-        let entries = &self.parcels.get(&number(hash))?.entries;
-        let entry = entries.get(entries.binary_search_by_key(&hash, |entry| entry.hash).ok()?)?;
+        let Parcel { entries, changes } = self.parcels.get(&number(hash))?;
+        let kept = || entries.get(entries.binary_search_by_key(&hash, |entry| entry.hash).ok()?);
+        let entry = changes.get(&hash).or_else(kept)?;
         Some((Time::from_seconds(i64::from(entry.told))?, Time::from_seconds(i64::from(entry.seen))?))
     }
 
     /// Notes when a problem was last told and seen. Earlier moments than those known change nothing.
     pub fn set(&mut self, problem: ProblemKey, told: Time, seen: Time) {
         let hash = hash(problem);
-        let entry = Entry { hash, told: second(told), seen: second(seen) };
-        self.parcels.entry(number(hash)).or_default().changes.push(entry);
+        let new = Entry { hash, told: second(told), seen: second(seen) };
+        let changes = &mut self.parcels.entry(number(hash)).or_default().changes;
+        let entry = changes.entry(hash).or_insert(new);
+        (entry.told, entry.seen) = (entry.told.max(new.told), entry.seen.max(new.seen));
     }
 
     /// Writes what changed.
@@ -143,7 +146,7 @@ impl Told {
 
 impl Parcel {
     fn merged(&self, keep_from: u32) -> Vec<u8> {
-        let mut all: Vec<Entry> = self.entries.iter().chain(&self.changes).copied().collect();
+        let mut all: Vec<Entry> = self.entries.iter().chain(self.changes.values()).copied().collect();
         all.sort_unstable();
         all.dedup_by(|next, kept| {
             let is_same = next.hash == kept.hash;

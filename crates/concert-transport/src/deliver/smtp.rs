@@ -122,7 +122,11 @@ fn read_server(keys: &mut Keys<'_>, setup: &Setup) -> Option<Server> {
     let port = keys.number_or("port", usual, 1..=65535, "its port: 465 with implicit_tls, 587 with a user, else 25");
     let trust = Trust::read(keys, &setup.site_dir);
     let domain = setup.site_email.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    let hello = keys.text_or("hello", domain, "how we call ourselves towards the server");
+    let hello = keys.text_or(
+        "hello",
+        domain,
+        "how we call ourselves towards the server; without it the domain of `email` of [site]",
+    );
     let timeout = keys.duration_or("timeout", "5m", "how long one answer of the server may take");
     let mut good = true;
     let mut mistake = |name: &str, what: &str, hint: &str| {

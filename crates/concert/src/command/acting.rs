@@ -11,7 +11,7 @@ use crate::operator::operator;
 use crate::problems::Failure;
 use crate::reach::Reach;
 use crate::reads::ReadLog;
-use crate::settings::LoadFor;
+use crate::settings::{Feed, LoadFor, Settings};
 
 /// Who acts. A user who is not there or disabled is told; whoever sits at the machine may know.
 pub(super) async fn acting(site: &SiteArg, store: &Store) -> Result<Person, Failure> {
@@ -42,6 +42,15 @@ pub(super) async fn reach(site: &SiteArg, store: &Store, kept: Kept) -> Result<R
     }
     let (person, parties) = (acting(site, store).await?, super::contact::all(store).await?);
     Reach::of(&person, kept, parties.iter()).map_err(denied)
+}
+
+/// The feed of this name, as far as who acts may know of it.
+pub(super) fn feed<'s>(site: &SiteArg, settings: &'s Settings, name: &str) -> Result<&'s Feed, Failure> {
+    if site.as_user.is_none() {
+        return settings.need_feed(name);
+    }
+    let who = async { acting(site, &Store::open(&settings.data_dir()).await?).await };
+    settings.feed_for(name, &super::runtime()?.block_on(who)?)
 }
 
 fn denied(decision: Decision) -> Failure {

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use concert_model::Problem;
 use concert_model::keys::NamedFile;
@@ -205,18 +206,20 @@ fn write(part: &Path, files: &[(String, PathBuf)]) -> io::Result<u64> {
     let bar = ProgressBar::new(files.len() as u64);
     let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(part)?;
     let mut tar = tar::Builder::new(zstd::Encoder::new(file, LEVEL)?);
-    append(&mut tar, HEAD.0, 0o600, HEAD.1.len() as u64, &mut &*HEAD.1)?;
+    append(&mut tar, HEAD.0, (0o600, 0), HEAD.1.len() as u64, &mut &*HEAD.1)?;
     let mut list = String::new();
     for (name, path) in files {
         let mut source = File::open(path)?;
         let about = source.metadata()?;
         let mut hashing = Hashing::new(&mut source, about.len());
-        append(&mut tar, name, about.permissions().mode() & 0o777, about.len(), &mut hashing)?;
+        let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified = modified.map_or(0, |since| since.as_secs());
+        append(&mut tar, name, (about.permissions().mode() & 0o777, modified), about.len(), &mut hashing)?;
         let hash = hashing.finish().map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
         list.push_str(&format!("{hash} {} {name}\n", about.len()));
         bar.inc(1);
     }
-    append(&mut tar, LIST, 0o600, list.len() as u64, &mut list.as_bytes())?;
+    append(&mut tar, LIST, (0o600, 0), list.len() as u64, &mut list.as_bytes())?;
     let file = tar.into_inner()?.finish()?;
     file.sync_all()?;
     bar.finish_and_clear();
@@ -226,13 +229,14 @@ fn write(part: &Path, files: &[(String, PathBuf)]) -> io::Result<u64> {
 fn append(
     tar: &mut tar::Builder<impl Write>,
     name: &str,
-    mode: u32,
+    (mode, modified): (u32, u64),
     size: u64,
     bytes: &mut dyn Read,
 ) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
     header.set_mode(mode);
+    header.set_mtime(modified);
     header.set_entry_type(tar::EntryType::Regular);
     tar.append_data(&mut header, name, bytes)
 }

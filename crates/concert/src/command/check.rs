@@ -23,6 +23,7 @@ use crate::wire;
 
 mod access;
 mod files;
+mod mails;
 
 /// How long one peer may take to answer.
 const PEER_DEADLINE: Duration = Duration::from_secs(20);
@@ -50,6 +51,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let processes = processes::load(&site.dir).problems;
     findings.extend(processes.into_iter().map(|problem| Finding::of("mistake", problem)));
     findings.extend(files::check(&loaded.settings));
+    findings.extend(mails::check(&loaded.settings));
     // With a mistake among them notices may be missing that are only written wrongly.
     if !findings.iter().any(|finding| finding.state == "mistake") {
         findings.extend(kept_of(&loaded.settings)?);

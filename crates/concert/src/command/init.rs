@@ -23,6 +23,9 @@ use crate::problems::{Exit, Failure, outside};
 const FIRST_USER: &str = "admin";
 const FIRST_LOGIN: &str = "first-login";
 
+/// The key with which the site signs.
+const KEY: &str = "data/site.key";
+
 /// The settings of a new site.
 const SETTINGS: &str = include_str!("init/concert.toml");
 
@@ -30,13 +33,19 @@ const SETTINGS: &str = include_str!("init/concert.toml");
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  concert init cert-site\n  concert check --site cert-site")]
 pub(super) struct Args {
-    /// The folder of the new site; it is made. Where it has a concert.toml and no data/, that is made.
+    /// The folder of the new site; it is made. Where it has a concert.toml and no data/, that is made; so is the key of
+    /// a site that was restored without keys.
     dir: PathBuf,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let dir = &args.dir;
     let has_settings = dir.join("concert.toml").symlink_metadata().is_ok();
+    if has_settings && key_anew(dir)? {
+        let told = "made a new key of the site: journals go on with it, and return addresses made with the one before are not ours any more\n";
+        std::io::stderr().write_all(told.as_bytes()).ok();
+        return Ok(Exit::Done);
+    }
     begin(dir, &["data"])?;
     make_first_user(&dir.join("data"))?;
     let (made, edit) = if has_settings {
@@ -75,7 +84,16 @@ fn begin(dir: &Path, taken: &[&str]) -> Result<(), Failure> {
     {
         make_folder(&dir.join(name), mode)?;
     }
-    make_file(&dir.join("data/site.key"), 0o600, &new_key()?)
+    make_file(&dir.join(KEY), 0o600, &new_key()?)
+}
+
+/// Makes the key of a site that has all but that, as one has that was restored from a backup without keys.
+pub(super) fn key_anew(dir: &Path) -> Result<bool, Failure> {
+    let lost_it = dir.join("data/records.sqlite").is_file() && dir.join(KEY).symlink_metadata().is_err();
+    if lost_it {
+        make_file(&dir.join(KEY), 0o600, &new_key()?)?;
+    }
+    Ok(lost_it)
 }
 
 /// The settings come last: a site that has them is complete.

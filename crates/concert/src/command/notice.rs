@@ -90,7 +90,7 @@ const COLUMNS: [&str; 11] =
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     if site.as_user.is_some() {
-        hide_messages(args, site)?;
+        hide(args, site)?;
     }
     match &args.command {
         Command::List(args) => list(args, site),
@@ -105,9 +105,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     }
 }
 
-/// Messages of incidents and reminders of what is to be done in them are no notices for anybody but whoever sits at
-/// the machine: who may read one is decided with its incident.
-fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
+/// What who acts does not see is not there. Messages of incidents and reminders of what is to be done in them are no
+/// notices for anybody but whoever sits at the machine: who may read one is decided with its incident.
+fn hide(args: &Args, site_arg: &SiteArg) -> Result<(), Failure> {
     let ids: &[String] = match &args.command {
         Command::List(_) | Command::Preview(_) | Command::Drop(_) => &[],
         Command::Show(args) => std::slice::from_ref(&args.id),
@@ -117,11 +117,13 @@ fn hide_messages(args: &Args, site: &SiteArg) -> Result<(), Failure> {
         Command::Reject(args) => &args.ids,
         Command::Resend(args) => std::slice::from_ref(&args.id),
     };
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site_arg.settings(LoadFor::Look)?;
     super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
+        let reach = super::reach(site_arg, &site.store, Kept::Notices).await?;
         for id in ids {
-            if is_of_incidents(&send::need(&site, id).await?.0.name) {
+            let (notice, _) = send::need(&site, id).await?;
+            if is_of_incidents(&notice.name) || !reach.has_notice(&notice) {
                 return Err(send::missing(id));
             }
         }
@@ -150,7 +152,8 @@ fn let_go(args: &DropArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let (settings, name) = (site.settings(LoadFor::Look)?, &args.name);
     super::runtime()?.block_on(async {
         let store = Store::open(&settings.data_dir()).await?;
-        let left = left::of(&store, &settings, name).await?.map_err(Failure::usage)?;
+        let who = super::acting::acting(site, &store).await?;
+        let left = left::of(&store, &settings, name, &who).await?.map_err(Failure::usage)?;
         let reason = left.reason();
         store.records.drop_notice(name, &super::acting::by(site), &reason).await?;
         note(&format!("{reason}; nobody is told of them by `{name}`"))?;

@@ -41,7 +41,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Look)?;
-    settings.need_feed(&args.name)?;
+    super::acting::feed(site, &settings, &args.name)?;
     let runtime = super::runtime()?;
     let site = Arc::new(runtime.block_on(Site::open(settings))?);
     let _inside = runtime.enter();

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use concert_model::Problem;
 
@@ -102,7 +103,8 @@ fn unpack(file: File, aside: &Path) -> Result<usize, Failure> {
             return Err(bad(format!("`{name}` stands there twice, or there are too many files")));
         }
         let mode = entry.header().mode().unwrap_or(0o600);
-        let written = write(&mut entry, &aside.join(&name), mode);
+        let modified = entry.header().mtime().unwrap_or(0);
+        let written = write(&mut entry, &aside.join(&name), mode, modified);
         let written = written.map_err(|error| outside(format!("`{name}` cannot be unpacked"), &error))?;
         found.insert(name, written);
     }
@@ -134,7 +136,8 @@ fn is_ours(name: &str) -> bool {
         && !name.contains("//")
 }
 
-fn write(entry: &mut impl Read, path: &Path, mode: u32) -> io::Result<(String, u64)> {
+/// A file is as old as it was in the site: data about addresses is told to be old.
+fn write(entry: &mut impl Read, path: &Path, mode: u32, modified: u64) -> io::Result<(String, u64)> {
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
@@ -150,6 +153,12 @@ fn write(entry: &mut impl Read, path: &Path, mode: u32) -> io::Result<(String, u
         hasher.update(bytes);
         file.write_all(bytes)?;
         total += count as u64;
+    }
+    // Backups of earlier builds do not say it.
+    if modified > 0
+        && let Some(time) = UNIX_EPOCH.checked_add(Duration::from_secs(modified))
+    {
+        file.set_modified(time)?;
     }
     file.sync_all()?;
     Ok((hasher.finalize().to_hex().to_string(), total))
@@ -212,6 +221,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         new_site(&path("site"));
+        let age = |site: &str| fs::metadata(path(site).join("keys/uni.asc")).unwrap().modified().unwrap();
+        let old = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        File::options().append(true).open(path("site/keys/uni.asc")).unwrap().set_modified(old).unwrap();
         backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap();
         backup::make(&arg(&path("site")), &path("open.tar.zst"), true).unwrap();
         assert_eq!(backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap_err().exit, Exit::Usage);
@@ -221,9 +233,12 @@ mod tests {
             assert_eq!(fs::read(path("site").join(name)).unwrap(), fs::read(path("again").join(name)).unwrap());
         }
         assert!(path("again").join("data/records.sqlite").exists());
+        assert_eq!((age("again"), init::key_anew(&path("again"))), (old, Ok(false)));
         assert_eq!(restore("all.tar.zst", "again").unwrap_err().exit, Exit::Usage);
         assert_eq!(restore("open.tar.zst", "open"), Ok(Exit::Done));
         assert!(!path("open").join("secrets").exists() && !path("open").join("data/site.key").exists());
+        assert_eq!(init::key_anew(&path("open")), Ok(true));
+        assert_ne!(fs::read(path("site/data/site.key")).unwrap(), fs::read(path("open/data/site.key")).unwrap());
     }
 
     #[test]

@@ -366,7 +366,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             let why = "it says that it is from ourselves, which anybody can write; if it is, `concert ingest` takes it";
             Ok(aside(row, Some(Doubt::Forged), why.to_owned()).into())
         }
-        (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed).into()),
+        (None, Some(feed)) if is_complaint(&mail) => Ok(complaint(site, row, &mail, feed, names_something).into()),
         (None, _) => {
             let is_never_sent = !candidates.is_empty() || matches!(mail.kind, Kind::Bounce(_));
             Ok(aside(row, is_never_sent.then_some(Doubt::NeverSent), nothing()).into())
@@ -383,8 +383,9 @@ fn is_complaint(mail: &Mail) -> bool {
     }
 }
 
-/// A mail that becomes a report, with a receipt where there may be one.
-fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str) -> Settled {
+/// A mail that becomes a report, with a receipt where there may be one. What names an incident or notice that is there waits
+/// without a receipt, so what names one that is not there has none either: a stranger would learn which there are.
+fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str, names_something: bool) -> Settled {
     let receipt = Receipt {
         feed: feed.to_owned(),
         origin: Origin::Mail(outcome::origin(&row)),
@@ -395,7 +396,11 @@ fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str) -> Settled {
         media_type: "message/rfc822".into(),
     };
     let report = Some((receipt.id(&row.content), receipt));
-    let (receipt, reason) = match receipt::of(site, mail) {
+    let receipt = match names_something {
+        true => Err("it names an incident or a notice that is not there".to_owned()),
+        false => receipt::of(site, mail),
+    };
+    let (receipt, reason) = match receipt {
         Ok(receipt) => (Some(Again { home: site.home(), instead: vec![receipt], ..Again::default() }), String::new()),
         Err(why) => (None, format!("no receipt: {why}")),
     };

@@ -83,6 +83,7 @@ impl Worker {
         let opened = Writer::open(&site.store, site.window(), site.look_back()).await.map_err(Failure::outside)?;
         let Some(mut writer) = opened else { return Ok(None) };
         mailbox::begin(site).await.map_err(Failure::outside)?;
+        site.remember_feeds().await.map_err(Failure::outside)?;
         let teller = Teller::new(site, &mut writer).await.map_err(Failure::outside)?;
         Ok(Some(Self { writer, teller }))
     }

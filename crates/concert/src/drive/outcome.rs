@@ -81,6 +81,7 @@ fn notice(site: &Site, row: &MailRow, by_person: bool) -> Result<NewNotice, Stri
         language: "en".into(),
         state: "queued",
         due: wire::now(),
+        tlp: receipt::label(site),
         ..NewNotice::default()
     })
 }

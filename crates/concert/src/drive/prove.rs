@@ -96,6 +96,18 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
     records.ask_for_proof(&proofs, &site.home(), now).await
 }
 
+/// Why nobody of a party was asked now: each of its contacts with its reason.
+pub async fn why_not(site: &Site, party: &str) -> Result<Vec<String>, Problem> {
+    let (asked, barred) = (site.store.records.proofs_asked().await?, site.barred().await?);
+    let contacts = contacts(site, Whom::Party(party)).await?;
+    let why = |contact: &Contact| match (barred.unusable(&contact.mail), asked.get(&canonical(&contact.mail))) {
+        (Some(why), _) => Some(format!("{}: {why}", contact.mail)),
+        (None, Some((at, true))) => Some(format!("{} was asked on {at}, and that is open", contact.mail)),
+        (None, _) => None,
+    };
+    Ok(contacts.iter().filter_map(|(_, contact)| why(contact)).collect())
+}
+
 /// Contacts that may be asked, with the names of their parties.
 async fn contacts(site: &Site, whom: Whom<'_>) -> Result<Vec<(String, Contact)>, Problem> {
     let book = site.addressees();

@@ -4,6 +4,7 @@
 //! answer that it is: so no machine answers it. Who may get one says `mail::answer`, how often the
 //! records.
 
+use concert_model::incident::Tlp;
 use concert_model::{Attachment, Message};
 use concert_pipeline::mail::Mail;
 use concert_pipeline::mail::answer::{answer_by_hand, answer_to};
@@ -78,6 +79,13 @@ pub(super) fn of(site: &Site, mail: &Mail) -> Result<NewNotice, String> {
         language: "en".into(),
         state: "queued",
         due: wire::now(),
+        tlp: label(site),
         ..NewNotice::default()
     })
+}
+
+/// The label of complaints, which what is said of them bears too.
+pub(super) fn label(site: &Site) -> Option<Tlp> {
+    let feed = site.settings.mailbox.as_ref()?.complaints.as_ref()?;
+    site.settings.feed(feed)?.label()
 }

@@ -446,8 +446,10 @@ async fn tell(
 ) -> Result<(), Problem> {
     let now = telling.now;
     let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-    let again = std::mem::take(&mut gathered.again);
+    let mut again = std::mem::take(&mut gathered.again);
     if !again.is_empty() {
+        // Whether a problem is told depends on what of it was told before.
+        again.sort_by_key(|again| again.past.time);
         let long = seconds(notice.clean_after.max(notice.remind_after)).saturating_add(LOOK_BACK_SECONDS_MAX);
         let keep_from = now.plus_seconds(-long);
         let problems = again.iter().map(|again| again.past.problem);

@@ -46,11 +46,12 @@ mod unseen;
 mod view;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use concert_model::access::{Decision, Forbids, Person};
+use concert_model::incident::Tlp;
 use concert_model::incident::journal::JournalKey;
 use concert_model::{Problem, Time};
 use concert_pipeline::enrich::Constituents;
@@ -149,6 +150,8 @@ pub struct Incidents {
     /// Teams of last resort: what is limited to a constituency may be limited to one of theirs.
     teams: Arc<Constituents>,
     forbids: Forbids,
+    /// Labels of what feeds bring, by their names.
+    labels: BTreeMap<String, Tlp>,
     /// The folder of the site, which may have clocks of its own, and its zone.
     dir: Option<PathBuf>,
     zone: Option<TimeZone>,
@@ -172,6 +175,7 @@ impl Incidents {
             constituents,
             teams: Arc::default(),
             forbids: Forbids::default(),
+            labels: BTreeMap::new(),
             dir: None,
             zone: None,
             held: Mutex::default(),
@@ -185,6 +189,11 @@ impl Incidents {
     /// With what the site forbids: it holds for everybody who is asked about here.
     pub fn forbidding(self, forbids: Forbids) -> Self {
         Self { forbids, ..self }
+    }
+
+    /// With the labels of what feeds bring.
+    pub fn labelling(self, labels: BTreeMap<String, Tlp>) -> Self {
+        Self { labels, ..self }
     }
 
     /// With the folder of the site and its zone, by which days of laws are counted.

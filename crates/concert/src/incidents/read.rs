@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use concert_model::access::{
-    Action, Circle, Decision, Object, Person, may, reads_for, sees_speakers, sees_standing,
-};
+use concert_model::access::{Action, Circle, Decision, Object, Person, may, reads_for, sees_speakers, sees_standing};
 use concert_model::incident::content::Content;
 use concert_model::incident::fold::Incident;
 use concert_model::incident::journal::Body;

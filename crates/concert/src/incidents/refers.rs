@@ -203,8 +203,8 @@ impl Incidents {
         {
             let ids: Vec<&str> = names.notices.iter().copied().collect();
             let there = self.store.records.notices_there(&ids).await?;
-            let seen = there.into_iter().filter(|(_, name, party)| !is_of_incidents(name) && reach.has(party));
-            outside.notices = seen.map(|(id, _, _)| id).collect();
+            let seen = there.into_iter().filter(|notice| !is_of_incidents(&notice.name) && reach.has_notice(notice));
+            outside.notices = seen.map(|notice| notice.id).collect();
         }
         if let Some(name) = incident.filter(|_| drafts.iter().any(|draft| asks_of(draft).next().is_some())) {
             outside.joint = match self.find(person, name).await {

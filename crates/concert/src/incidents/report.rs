@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Kept, Object, Person, lacks_scope, may};
+use concert_model::access::{Action, Kept, Object, Person, cleared, lacks_scope, may};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Act, Content, EventLinked, MessageKept, Observable, PartyMoved};
 use concert_model::incident::draft::{Beginning, Draft, NewIncident};
@@ -24,6 +24,7 @@ use super::mail::line;
 use super::read::Heads;
 use super::write::wrong;
 use super::{Ask, Handling, Incidents, NewEvidence, Refused, Written, text};
+use crate::drive::live;
 use crate::settings::MAILBOX;
 
 /// The name of the party that a report came from. Its address stands in what only this site sees.
@@ -147,10 +148,18 @@ impl Incidents {
         let records = &self.store.records;
         let Some(row) = records.report(report).await? else { return Err(missing()) };
         let receipt = row.report.receipt;
+        // What a person is not cleared for is not there.
+        if self.labels.get(&receipt.feed).is_some_and(|label| !cleared(person, *label)) {
+            return Err(missing());
+        }
         let is_mail = matches!(receipt.origin, Origin::Mail(_));
         let (bytes, read) = self.bytes_of(row.report.content, is_mail, receipt.media_type.clone()).await?;
         let members = records.members_of_report(report).await?;
         let loaded = self.store.load(&[&members]).await?;
+        let labels = loaded.of(&members).filter_map(|stored| live::label(&stored.event)).max();
+        if labels.is_some_and(|label| !cleared(person, label)) {
+            return Err(missing());
+        }
         let events = loaded.of(&members).map(|stored| stored.event.row().id.to_string()).collect();
         let name = match receipt.file_name.is_empty() {
             true => format!("report-{report}{}", if read.is_some() { ".eml" } else { "" }),
@@ -183,7 +192,10 @@ impl Incidents {
             return Err(Refused::Wrong(Problem::new(format!("mail {number} was not looked into yet")).hint(hint)));
         }
         if let Some(report) = row.report {
-            return self.reported(person, &report.to_string()).await;
+            return match self.reported(person, &report.to_string()).await {
+                Err(Refused::Absent(_)) => Err(missing()),
+                reported => reported,
+            };
         }
         let (bytes, read) = self.bytes_of(row.content, true, String::new()).await?;
         let (what, name) = (format!("mail {number} of the mailbox"), format!("mail-{number}.eml"));

@@ -143,7 +143,9 @@ pub(super) fn shows(text: &str, person: &Person, circle: &Circle) -> bool {
     let Ok(marking) = serde_json::from_value::<Marking>(parts.remove(0)) else { return false };
     let mut texts = parts.iter().map(Value::as_str);
     let mut next = || texts.next().unwrap_or(Some(""));
-    let (Some(author), Some(speaks_for), Some(_), Some(stands)) = (next(), next(), next(), next()) else { return false };
+    let (Some(author), Some(speaks_for), Some(_), Some(stands)) = (next(), next(), next(), next()) else {
+        return false;
+    };
     Sight { marking: &marking, author, speaks_for, joins: "", stands }.is_of(person, circle)
 }
 

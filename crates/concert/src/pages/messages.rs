@@ -51,7 +51,9 @@ pub(super) async fn by_themselves(
 ) -> Result<Page<Value>, Refusal> {
     let before = number(slice)?.and_then(|before| i64::try_from(before).ok());
     let limit = slice.limit.saturating_add(1) as u64;
-    let filter = MailFilter { state, kind, is_by_itself: true, before, limit };
+    let complaints = site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.complaints.as_deref());
+    let without_complaints = complaints.is_some_and(|feed| !site.settings.shows_feed(feed, person));
+    let filter = MailFilter { state, kind, is_by_itself: true, without_complaints, before, limit };
     let mut found = site.store.records.mails(&filter).await.map_err(failed)?;
     let has_more = found.len() > slice.limit;
     found.truncate(slice.limit);

@@ -7,8 +7,8 @@ use concert_pipeline::mail::tie::Doubt;
 use concert_server::site::Metric;
 use concert_store::records::{FeedCounts, FeedHealth, MailCount};
 
+use super::overview;
 use crate::drive::mailbox::mass;
-use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
 
 /// Values with their labels.
@@ -21,12 +21,9 @@ pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>, person:
     let of = |pick: fn(&FeedCounts) -> u64| -> Values {
         counts.iter().map(|(feed, counts)| (vec![("feed", feed.clone())], number(pick(counts)))).collect()
     };
-    let mut up = Values::new();
-    if site.settings.mailbox.is_some() {
-        let health = site.store.records.feed_health().await.unwrap_or_default().remove(MAILBOX).unwrap_or_default();
-        let health = health.and(said.get(MAILBOX).cloned().unwrap_or_default());
-        up.push((Vec::new(), f64::from(u8::from(health.last_error <= health.last_good))));
-    }
+    let mailbox = overview::mailbox(site, said).await.ok().flatten();
+    let up = mailbox.map(|health| (Vec::new(), f64::from(u8::from(!overview::is_in_trouble(&health)))));
+    let up: Values = up.into_iter().collect();
     let (mails, doubted) = mails(site.store.records.mail_counts().await.unwrap_or_default());
     let refused = site.store.records.refused().await.unwrap_or_default();
     let refused =

@@ -9,7 +9,7 @@ use concert_transport::collect::http::{FETCHING, fetching as fetching_of};
 
 use super::notice_row;
 use crate::reach::Reach;
-use crate::settings::{self, Expect, Settings};
+use crate::settings::{self, Expect, MAILBOX, Settings};
 use crate::wire::{self, Site};
 
 /// Hours shown.
@@ -59,8 +59,23 @@ pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Probl
         notice_counts: notice_counts(site).await?,
         stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice, &all, &book), count }).collect(),
         held: held.map(|row| HeldMail { number: row.seq, kind: row.kind, reason: row.reason }).collect(),
+        mailbox: mailbox(site, said).await?.filter(is_in_trouble).map(|health| health.error),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
     })
+}
+
+/// How the mailbox of answers does, where there is one.
+pub(super) async fn mailbox(site: &Site, said: &Said) -> Result<Option<FeedHealth>, Problem> {
+    if site.settings.mailbox.is_none() {
+        return Ok(None);
+    }
+    let known = site.store.records.feed_health().await?.remove(MAILBOX).unwrap_or_default();
+    Ok(Some(known.and(said.get(MAILBOX).cloned().unwrap_or_default())))
+}
+
+/// Whether the last look went wrong.
+pub(super) fn is_in_trouble(health: &FeedHealth) -> bool {
+    health.last_error > health.last_good
 }
 
 /// Every feed, in the order of the settings.
@@ -74,6 +89,7 @@ pub(crate) async fn feeds(
     let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
     let gaps = records.gaps(GAPS_OF_FEEDS).await?;
     let fetching = records.recall_all(FETCHING).await?;
+    let listed = records.recall_all(wire::LISTED_SINCE).await?;
     let since = now.plus_seconds(-86_400);
     let feeds = settings.feeds.iter().map(|feed| {
         let health = health.get(&feed.name).cloned().unwrap_or_default();
@@ -90,11 +106,16 @@ pub(crate) async fn feeds(
         let stale_after = i64::try_from(feed.stale_after.as_secs()).unwrap_or(i64::MAX);
         let expected_day = feed.expect.map(a_day).or_else(|| days.and_then(usual));
         let events_day = days.and_then(|days| days.get(&0)).copied().unwrap_or(0);
-        // A feed that began within the last day cannot have brought what a day brings.
-        let is_old = counts.last_report.is_some_and(|last| last.plus_seconds(86_400) < now)
+        // What is given by hand is not waited for before it came once.
+        let listed = listed.get(&feed.name).filter(|_| !feed.collect.kind().is_empty());
+        let listed = listed.and_then(|since| since.parse().ok()).map(Time);
+        let begun = listed.into_iter().chain(counts.last_report).min();
+        // A feed that began within the last day cannot have brought what a day brings, but too much.
+        let is_old = begun.is_some_and(|begun| begun.plus_seconds(86_400) < now)
             || days.is_some_and(|days| days.range(1..).next().is_some());
-        let volume = expected_day.filter(|_| is_old).map(|band| volume(events_day, band, feed.expect.is_some()));
-        let quiet_since = counts.last_report.map(|last| last.seconds().saturating_add(stale_after));
+        let volume = expected_day.map(|band| volume(events_day, band, feed.expect.is_some()));
+        let volume = volume.filter(|volume| is_old || *volume == Volume::High);
+        let quiet_since = counts.last_report.or(listed).map(|last| last.seconds().saturating_add(stale_after));
         Feed {
             name: feed.name.clone(),
             collector: feed.collect.kind().to_owned(),

@@ -229,9 +229,10 @@ pub(super) async fn let_go(pages: &Pages, change: &Change, name: String) -> Resu
     }
     drop(looking);
     // Files are read on the thread that asks, which must not be one of those that serve.
-    let (handle, wanted) = (tokio::runtime::Handle::current(), name.clone());
-    let counting =
-        tokio::task::spawn_blocking(move || handle.block_on(left::of(&counted.store, &counted.settings, &wanted)));
+    let (handle, wanted, who) = (tokio::runtime::Handle::current(), name.clone(), change.person.clone());
+    let counting = tokio::task::spawn_blocking(move || {
+        handle.block_on(left::of(&counted.store, &counted.settings, &wanted, &who))
+    });
     let left = counting.await.map_err(|error| Refusal::Failed(error.to_string()))?.map_err(failed)?;
     let left = left.map_err(Refusal::Mistake)?;
     let mut writing = records.change().await.map_err(failed)?;

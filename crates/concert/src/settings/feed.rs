@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_model::access::{Person, cleared};
+use concert_model::incident::Tlp;
 use concert_model::keys::{Reading, Secret};
 use concert_model::problem::instead;
 use concert_model::{Field, Keys, Value, taxonomy};
@@ -46,11 +47,15 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// The label of what it brings, where that has none of its own.
+    pub fn label(&self) -> Option<Tlp> {
+        let label = self.fixed.constants.iter().find(|(field, _)| *field == Field::TLP);
+        label.and_then(|(_, value)| value.as_text()?.parse().ok())
+    }
+
     /// Whether a person may know of it: what it brings is counted together, and bears its label.
     pub fn is_for(&self, person: &Person) -> bool {
-        let label = self.fixed.constants.iter().find(|(field, _)| *field == Field::TLP);
-        let label = label.and_then(|(_, value)| value.as_text()?.parse().ok());
-        label.is_none_or(|label| cleared(person, label))
+        self.label().is_none_or(|label| cleared(person, label))
     }
 }
 

@@ -53,7 +53,8 @@ impl Site {
         }
         let time_zone =
             time_zone(&mut keys, "UTC", "zone of clock times in settings and on pages").unwrap_or(TimeZone::UTC);
-        let about = "what numbers of incidents begin with: letters, digits and `-`";
+        let about =
+            "what numbers of incidents begin with: letters, digits and `-`; made from the name where it is not set";
         let ticket = keys.text_or("ticket", &ticket_of(&name), about);
         if !is_ticket(&ticket) {
             keys.problem("ticket", format!("`{ticket}` cannot begin a number"), "write it like CERT-EX");

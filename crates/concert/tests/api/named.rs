@@ -37,12 +37,11 @@ fn what_is_named_and_hidden_is_answered_like_what_is_not_there() {
     let other = anna.post("/incidents", new)["id"].clone();
 
     let write = |kind: &str, content: Value| ("/entries", json!({"kind": kind, "content": content}));
-    let happened = |sha256: &Value| {
-        json!({"time": "2026-11-22T04:50:30Z", "subject": "web7", "text": "login", "evidence": sha256, "line": 1})
-    };
+    let happened = |sha256: &Value| json!({"time": "2026-11-22T04:50:30Z", "subject": "web7", "text": "login", "evidence": sha256, "line": 1});
     let done = |name: &str| write("task", json!({"name": name, "title": "x", "done": true}));
     let shown = |name: &str| write("indicators", json!({"finding": name, "observables": [], "reason": "x"}));
-    let effort = |party: &str| write("effort", json!({"minutes": 5, "person": "ben", "work": "analysis", "party": party}));
+    let effort =
+        |party: &str| write("effort", json!({"minutes": 5, "person": "ben", "work": "analysis", "party": party}));
     let join = |id: &Value| ("/joins", json!({"as": "parent", "incident": id, "joined": true, "reason": "x"}));
     let mark = |entry: &Value| ("/markings", json!({"entry": entry, "marking": {"tlp": "green"}, "reason": "x"}));
     let erase = |entry: &Value| ("/erasures", json!({"entry": entry, "reason": "x"}));
@@ -52,7 +51,12 @@ fn what_is_named_and_hidden_is_answered_like_what_is_not_there() {
         ("call", "sell", done("call"), done("sell")),
         ("key", "kee", shown("key"), shown("kee")),
         ("Net Z", "Net Q", effort("Net Z"), effort("Net Q")),
-        (sha256.as_str().unwrap(), &"0".repeat(64), write("happened", happened(&sha256)), write("happened", happened(&no_sha256))),
+        (
+            sha256.as_str().unwrap(),
+            &"0".repeat(64),
+            write("happened", happened(&sha256)),
+            write("happened", happened(&no_sha256)),
+        ),
         (other.as_str().unwrap(), no_id.as_str().unwrap(), join(&other), join(&no_id)),
         (&entry.to_string(), &no_entry.to_string(), mark(&entry), mark(&no_entry)),
         (&entry.to_string(), &no_entry.to_string(), erase(&entry), erase(&no_entry)),

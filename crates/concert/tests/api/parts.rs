@@ -41,7 +41,8 @@ fn whoever_speaks_for_a_party_sees_how_it_stands_and_not_why() {
     let entries = format!("/incidents/{id}/entries");
     let party = |party: &str, status: &str, text: &str, marking: Value| {
         let content = json!({"party": party, "status": status, "text": text});
-        anna.post(&entries, json!({"kind": "party", "content": content, "marking": marking}))["entries"][0]["seq"].clone()
+        anna.post(&entries, json!({"kind": "party", "content": content, "marking": marking}))["entries"][0]["seq"]
+            .clone()
     };
     let amber = || json!({"tlp": "amber"});
     party("Other", "told", "They do not answer.", amber());
@@ -62,7 +63,11 @@ fn whoever_speaks_for_a_party_sees_how_it_stands_and_not_why() {
     // Nothing gives the text away: not the journal, nor search, nor the stream behind an entry.
     for path in ["", "/entries", "/journal"] {
         let answer = otto.ask("GET", &format!("/incidents/{id}{path}"), &Value::Null);
-        assert!(answer.status == 200 && !answer.body.contains("holiday") && !answer.body.contains("Other"), "{}", answer.body);
+        assert!(
+            answer.status == 200 && !answer.body.contains("holiday") && !answer.body.contains("Other"),
+            "{}",
+            answer.body
+        );
     }
     assert_eq!(otto.get("/search?q=holiday")["entries"], json!([]));
     assert!(anna.ask("GET", "/search?q=holiday", &Value::Null).body.contains("holiday"));

@@ -493,6 +493,11 @@ impl Collector for Imap {
         Some(&self.server.trust)
     }
 
+    fn mails(&self) -> Option<(String, &str)> {
+        let Server { host, port, user, .. } = &self.server;
+        Some((format!("the folder `{}` of {user} at {}:{port}", self.folder, host.to_ascii_lowercase()), &self.search))
+    }
+
     async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
         let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
         while !stop.is_cancelled() {

@@ -1,6 +1,7 @@
 //! `concert contact prove` and `concert contact resume`: asking whether somebody is there, and telling
 //! a contact again that was suspended.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use concert_model::Problem;
@@ -59,6 +60,11 @@ pub(super) async fn prove(args: &ProveArgs, site: &Site, by: &By) -> Result<Exit
         (None, span) => Whom::Silent(span.unwrap_or_default()),
     };
     let asked = prove::ask(site, whom).await?;
+    if let (0, Some(party)) = (asked, &args.party) {
+        let why = prove::why_not(site, party).await?;
+        let why = if why.is_empty() { "it has no contacts".to_owned() } else { why.join("; ") };
+        writeln!(io::stderr(), "nobody was asked: {why}").ok();
+    }
     let object = args.party.as_ref().map_or_else(|| "contacts".to_owned(), |party| format!("party {party}"));
     let mut change = site.store.records.change().await?;
     append_audit(&mut change, by, &Act::done("contact prove", object, format!("{asked} asked"))).await?;

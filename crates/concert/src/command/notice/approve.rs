@@ -3,6 +3,7 @@
 //! None of these sends by itself: the process that works on the site does, or `concert notice send`.
 
 use concert_model::Problem;
+use concert_model::access::Kept;
 use concert_store::records::{
     Gate, NoticeFilter, WAITS_FOR_APPROVAL, approve_notice_in, reject_notice_in, resend_notice_in,
 };
@@ -69,7 +70,9 @@ pub(super) fn approve(args: &ApproveArgs, site_arg: &SiteArg) -> Result<Exit, Fa
         if let Some(name) = &args.all {
             let filter =
                 NoticeFilter { state: Some("waiting".to_owned()), name: Some(name.clone()), ..NoticeFilter::default() };
-            let waiting = site.store.records.notices(&filter).await?;
+            let mut waiting = site.store.records.notices(&filter).await?;
+            let reach = crate::command::reach(site_arg, &site.store, Kept::Notices).await?;
+            waiting.retain(|notice| reach.has_notice(notice));
             if waiting.is_empty() && site.settings.notice(name).is_none() {
                 let known: Vec<&str> = site.settings.notices.iter().map(|kind| kind.name.as_str()).collect();
                 let problem = Problem::new(format!("there is no notice `{name}` in the settings"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use concert_model::Problem;
+use concert_model::access::Kept;
 use concert_store::Members;
 use concert_store::records::{Gate, Notice, NoticeFilter, WAITS_FOR_APPROVAL, Way, requeue_notice_in};
 use serde_json::json;
@@ -241,6 +242,8 @@ pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failur
             let filter =
                 NoticeFilter { state: Some("failed".into()), via: args.via.clone(), ..NoticeFilter::default() };
             notices = site.store.records.notices(&filter).await?;
+            let reach = crate::command::reach(site_arg, &site.store, Kept::Notices).await?;
+            notices.retain(|notice| reach.has_notice(notice));
             let left_out = without_the_settled(&site, &mut notices).await?;
             if left_out > 0 {
                 note(&format!(

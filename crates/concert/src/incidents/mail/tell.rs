@@ -105,7 +105,9 @@ impl Incidents {
         if let Ok(written) = &mut written {
             written.warnings.extend(warnings);
         }
-        if matches!(&written, Err(Refused::Wrong(_) | Refused::Absent(_))) || written.as_ref().is_ok_and(|one| !one.left_out.is_empty()) {
+        if matches!(&written, Err(Refused::Wrong(_) | Refused::Absent(_)))
+            || written.as_ref().is_ok_and(|one| !one.left_out.is_empty())
+        {
             self.audit_not_sent(ask, name).await?;
         }
         written

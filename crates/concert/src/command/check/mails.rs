@@ -1,0 +1,70 @@
+//! Mailboxes that two look into: each mail goes to whoever looks first.
+
+use concert_model::Problem;
+
+use super::Finding;
+use crate::settings::{Collect, Settings};
+
+/// What is told of feeds, and of `[mailbox]`, that take the same mails.
+pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+    let feeds = settings.feeds.iter().filter_map(|feed| match &feed.collect {
+        Collect::By(_, collector) => Some((format!("feed {}", feed.name), collector.mails()?)),
+        Collect::Nothing | Collect::Push(_) => None,
+    });
+    let answers =
+        settings.mailbox.iter().filter_map(|mailbox| Some(("[mailbox]".to_owned(), mailbox.collector.mails()?)));
+    let all: Vec<(String, (String, &str))> = feeds.chain(answers).collect();
+    let mut findings = Vec::new();
+    for (at, (name, (folder, search))) in all.iter().enumerate() {
+        let same = |(_, (other, by)): &&(String, (String, &str))| {
+            other == folder && (by == search || takes_all(by) || takes_all(search))
+        };
+        if let Some((other, _)) = all.get(..at).unwrap_or_default().iter().find(same) {
+            let what = format!("{other} takes mails out of {folder} too: each mail goes to whoever looks first");
+            let hint = "give each a folder of its own, or searches that no mail fits both";
+            findings.push(Finding::of("warning", Problem::new(what).at(name).hint(hint)));
+        }
+    }
+    findings
+}
+
+/// Whether a search leaves no mail out.
+fn takes_all(search: &str) -> bool {
+    search
+        .split_whitespace()
+        .all(|word| ["ALL", "UNSEEN", "UNDELETED"].iter().any(|all| word.eq_ignore_ascii_case(all)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::LoadFor;
+
+    #[test]
+    fn a_mailbox_that_two_look_into_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |feed: &str, mailbox: &str| {
+            let imap = |more: &str| {
+                format!("host = \"mail.example\"\nuser = \"cert\"\npassword = {{ env = \"PATH\" }}\n{more}\n")
+            };
+            let settings = format!(
+                "[site]\nname = \"x\"\nemail = \"x@cert.example\"\n[[feed]]\nname = \"f\"\nparser = \"csv\"\ncolumns = {{ a = \"source.ip\" }}\n\
+                 [feed.collect]\ntype = \"imap\"\n{}[mailbox]\n{}",
+                imap(feed),
+                imap(mailbox),
+            );
+            std::fs::write(folder.path().join("concert.toml"), settings).unwrap();
+            let loaded = Settings::read(folder.path(), LoadFor::Run).unwrap();
+            assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+            check(&loaded.settings)
+                .into_iter()
+                .map(|finding| format!("{}: {}", finding.place, finding.what))
+                .collect::<Vec<_>>()
+        };
+        let what = "[mailbox]: feed f takes mails out of the folder `INBOX` of cert at mail.example:993 too: each mail goes to whoever looks first";
+        assert_eq!(told("", ""), [what]);
+        assert_eq!(told("search = \"UNSEEN FROM reports@x.example\"", ""), [what]);
+        assert!(told("search = \"UNSEEN FROM a@x.example\"", "search = \"UNSEEN NOT FROM a@x.example\"").is_empty());
+        assert!(told("folder = \"Reports\"", "").is_empty());
+    }
+}
