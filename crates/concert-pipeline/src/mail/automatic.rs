@@ -12,7 +12,7 @@
 
 use mail_parser::{HeaderName, Message};
 
-use super::{Kind, Names, answer, clean_id, contents, header, note, number, parts, report_type};
+use super::{Kind, Names, answer, clean_id, contents, header, note, number, parts, receipts, report_type};
 
 /// Beginnings of subjects of replies that machines write, in the languages of the world's mail programs. Accents may
 /// be missing.
@@ -65,8 +65,8 @@ const SUBJECTS: [&str; 45] = [
 ];
 /// Words that make a reply look automatic when the subject begins with them and the rest agrees.
 const AWAY: [&str; 4] = ["away until", "away from", "on vacation", "on leave"];
-/// The same in what answers us, where they may stand anywhere: somebody is away, or a ticket was opened.
-const ANYWHERE: [&str; 26] = [
+/// The same in what answers us, where they may stand anywhere.
+const ANYWHERE: [&str; 18] = [
     "out of office",
     "out of the office",
     "out-of-office",
@@ -85,14 +85,6 @@ const ANYWHERE: [&str; 26] = [
     "fuera de la oficina",
     "risposta automatica",
     "poissa toimistolta",
-    "have received your",
-    "has been received",
-    "has been created",
-    "has been opened",
-    "ist eingegangen",
-    "ist bei uns eingegangen",
-    "wurde erstellt",
-    "a bien été reçu",
 ];
 /// Headers of programs that answer by themselves, and of trackers in what they write by themselves.
 const LOOPS: [&str; 3] = ["X-Loop", "X-OTRS-Loop", "X-Znuny-Loop"];
@@ -107,11 +99,29 @@ const MACHINES: [&str; 7] = [
     "X-FC-MachineGenerated",
 ];
 /// Local parts of addresses that nobody reads.
-const NOBODY: [&str; 7] =
-    ["noreply", "no-reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster", "bounce"];
+const NOBODY: [&str; 18] = [
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "donotreply",
+    "do-not-reply",
+    "do_not_reply",
+    "autoreply",
+    "auto-reply",
+    "autoresponder",
+    "nichtantworten",
+    "keine-antwort",
+    "nepasrepondre",
+    "ne-pas-repondre",
+    "noresponder",
+    "no-responder",
+    "mailer-daemon",
+    "postmaster",
+    "bounce",
+];
 
 /// The kind of a mail that is no bounce, and what showed it.
-pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: bool) -> (Kind, String) {
+pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, text: &str, is_answer: bool) -> (Kind, String) {
     let is_feedback = report_type(message).is_some_and(|kind| kind == "feedback-report")
         || parts(message).any(|(kind, _)| kind == "message/feedback-report");
     if is_feedback {
@@ -119,7 +129,8 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: 
     }
     let is_answer = is_answer || number::numbers(subject).next().is_some();
     let plain = without_marks(subject);
-    if let Some(why) = answering(message, &plain, is_answer) {
+    let (begins, is_reply) = bare(&plain);
+    if let Some(why) = answering(message, &plain, begins, is_answer) {
         return (Kind::AutoReply, why);
     }
     // Whatever a machine wrote with a reference to another mail is its answer to that.
@@ -130,6 +141,9 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: 
     // People write to lists, and no mail program writes these headers.
     if [HeaderName::ListId, HeaderName::ListPost].into_iter().any(|name| message.header(name).is_some()) {
         return (Kind::List, "it has headers of a list".into());
+    if let Some(why) = receipts::shown(&plain, is_reply, text).filter(|_| is_answer) {
+        return (Kind::AutoReply, why);
+    }
     }
     let is_set = |name: &&str| header(message, name).is_some_and(|value| !is_no(&value));
     if let Some(name) = LOOPS.into_iter().find(is_set) {
@@ -151,7 +165,7 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, is_answer: 
 }
 
 /// What shows that a machine answered.
-fn answering(message: &Message<'_>, subject: &str, is_answer: bool) -> Option<String> {
+fn answering(message: &Message<'_>, subject: &str, begins: &str, is_answer: bool) -> Option<String> {
     if let Some(word) = header(message, "Auto-Submitted").filter(|word| word.starts_with("auto-replied")) {
         return Some(format!("Auto-Submitted: {word}"));
     }
@@ -162,14 +176,6 @@ fn answering(message: &Message<'_>, subject: &str, is_answer: bool) -> Option<St
         if header(message, name).is_some_and(|value| !is_no(&value)) {
             return Some(format!("it has the header {name}"));
         }
-    }
-    let mut begins = subject.trim_start();
-    // Trackers put their number first.
-    for _ in 0..PREFIXES_MAX {
-        let bare = ANSWERS.iter().find_map(|prefix| begins.strip_prefix(prefix));
-        let number = || begins.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(_, rest)| rest);
-        let Some(rest) = bare.or_else(number) else { break };
-        begins = rest.trim_start_matches([' ', ':', '-']);
     }
     if let Some(words) = SUBJECTS.iter().chain(&AWAY).find(|words| begins.starts_with(&without_marks(words))) {
         return Some(format!("its subject begins with `{words}`"));
@@ -182,16 +188,29 @@ fn answering(message: &Message<'_>, subject: &str, is_answer: bool) -> Option<St
 }
 
 /// What a subject of an answer begins with, and how often that is looked at.
-const ANSWERS: [&str; 4] = ["re:", "aw:", "sv:", "vs:"];
+const ANSWERS: [&str; 7] = ["re:", "re :", "aw:", "antw:", "sv:", "vs:", "rif:"];
 const PREFIXES_MAX: usize = 4;
 
 /// Whether a header says that it is not so.
 fn is_no(value: &str) -> bool {
     matches!(value, "no" | "false" | "0")
+/// A subject without what stands in front of it, and whether that says that it answers. Trackers put their number first.
+fn bare(subject: &str) -> (&str, bool) {
+    let (mut begins, mut is_reply) = (subject.trim_start(), false);
+    for _ in 0..PREFIXES_MAX {
+        let bare = ANSWERS.iter().find_map(|prefix| begins.strip_prefix(prefix));
+        let number = || begins.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(_, rest)| rest);
+        let Some(rest) = bare.or_else(number) else { break };
+        is_reply |= bare.is_some();
+        begins = rest.trim_start_matches([' ', ':', '-']);
+    }
+    (begins, is_reply)
+}
+
 }
 
 /// Lower case, without the accents that some programs lose.
-fn without_marks(text: &str) -> String {
+pub(super) fn without_marks(text: &str) -> String {
     let plain = |c: char| match c {
         'á' | 'à' | 'â' | 'ä' | 'å' | 'ă' => 'a',
         'é' | 'è' | 'ê' | 'ě' => 'e',
@@ -201,7 +220,9 @@ fn without_marks(text: &str) -> String {
         'ď' => 'd',
         'ź' => 'z',
         c => c,
+        'ç' => 'c',
     };
+        'ñ' => 'n',
     text.to_lowercase().chars().map(plain).collect()
 }
 
@@ -245,6 +266,9 @@ pub fn is_nobody(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     address.is_empty()
         || NOBODY.iter().any(|word| {
-            local == *word || local.starts_with(&format!("{word}+")) || local.starts_with(&format!("{word}-"))
+            let is_apart = |rest: &str| rest.is_empty() || rest.starts_with(['+', '-']);
+            let ends = |rest: &str| rest.ends_with(['+', '-', '.', '_']);
+            local.strip_prefix(word).is_some_and(is_apart)
+                || word.contains("reply") && local.strip_suffix(word).is_some_and(ends)
         })
 }

@@ -18,6 +18,7 @@ mod imitation;
 pub mod mask;
 pub mod number;
 mod providers;
+mod receipts;
 mod status;
 pub mod tie;
 pub mod writer;
@@ -142,7 +143,7 @@ pub fn read(bytes: &[u8]) -> Option<Mail> {
         (Kind::Bounce(failed), because)
     } else {
         let is_answer = !names.answers.is_empty() || subject.to_lowercase().starts_with("re:");
-        automatic::kind(&message, &from, &subject, is_answer)
+        automatic::kind(&message, &from, &subject, &text, is_answer)
     };
     // What a person forwards is not returned.
     if !matches!(kind, Kind::Bounce(_) | Kind::Feedback) {
