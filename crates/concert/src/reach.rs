@@ -102,13 +102,17 @@ impl Reach {
                 || self.has(party) && told.is_some_and(|(team, _)| is_unseen(team)))
     }
 
-    /// A notice as far as it is seen, and whether somebody gets it who is not.
+    /// A notice as far as it is seen, and whether somebody gets it who is not. Its Message-ID is that of the mail it is in,
+    /// which names the notice that carries it: whoever may not see that is told its own.
     pub(crate) fn of_notice(&self, book: &Addressees, mut notice: Notice) -> (Notice, bool) {
         let is_hidden = self.hides(book, (&notice.party, &notice.to, &notice.passed_over));
         if is_hidden {
             let because = notice.reason.strip_prefix(TOLD_TEAM).and_then(|said| said.split_once(" because "));
             notice.reason = because.map_or_else(String::new, |(_, why)| format!("told to somebody else because {why}"));
             notice.to.clear();
+        }
+        if self.is_all() && !notice.carrier_message_id.is_empty() {
+            notice.message_id.clone_from(&notice.carrier_message_id);
         }
         (notice, is_hidden)
     }

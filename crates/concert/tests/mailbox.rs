@@ -989,6 +989,9 @@ async fn trying_again_what_becomes_several_notices_names_all_of_them() {
     assert!(code == 0 && said.contains("\"it goes to abuse@b.example\"") && said.contains(several), "{said}");
     let log = world.done(&["audit", "--object", &format!("notice {}", waiting[0].0), "--format", "ndjson"]);
     assert!(log.contains(several), "{log}");
+    let mail_id = header(&mails[0], "Message-ID");
+    let listed = world.rows(&["notice", "list"]);
+    assert!(notices.iter().chain(&listed).all(|row| row["message_id"] == mail_id.as_str()), "{notices:?} {listed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

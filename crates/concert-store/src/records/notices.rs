@@ -52,8 +52,11 @@ pub struct Notice {
     pub events: u64,
     /// The strictest label that they bear.
     pub tlp: Option<Tlp>,
-    /// Message-ID, the same for every copy.
+    /// Its own Message-ID, the same for every copy.
     pub message_id: String,
+    /// That of the mail in which another notice carries this one; empty where it goes by itself, and where it is read to
+    /// be sent.
+    pub carrier_message_id: String,
     /// When it was made.
     pub made: Time,
     /// When it is to be sent (again).
@@ -143,6 +146,7 @@ fn notice(row: &SqliteRow) -> Notice {
         events: number("events").cast_unsigned(),
         tlp: text("tlp").parse().ok(),
         message_id: text("message_id"),
+        carrier_message_id: text("carrier_message_id"),
         made: Time(number("made")),
         due: Time(number("due")),
         attempts: u32::try_from(number("attempts")).unwrap_or(0),
@@ -160,7 +164,8 @@ fn notice(row: &SqliteRow) -> Notice {
 
 /// Leaves out what failed and was told again to somebody else.
 const NOT_TOLD_AGAIN: &str = "NOT (state = 'failed' AND id IN (SELECT notice FROM notice_again))";
-const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within, passed_over, by_hand";
+const LISTED: &str = "id, name, key, party, recipient, via, format, language, state, events, tlp, message_id, made, due, attempts, since, tries, reason, delivered, again_of, text, within, passed_over, by_hand,
+     (SELECT carrier.message_id FROM notice AS carrier WHERE carrier.id = notice.within AND notice.within <> '') AS carrier_message_id";
 
 impl Records {
     /// Notices, newest first.
@@ -220,7 +225,10 @@ impl Records {
             ", max(seq) AS newest, count(*) AS count FROM (SELECT * FROM notice WHERE state IN ('failed', 'no-contact', 'waiting') AND name <> '(message)' AND ",
         );
         query.push(NOT_TOLD_AGAIN).push(" ORDER BY seq DESC LIMIT ");
-        query.push_bind(STUCK_MAX).push(") GROUP BY state, via, reason ORDER BY newest DESC LIMIT ").push_bind(limit);
+        query
+            .push_bind(STUCK_MAX)
+            .push(") AS notice GROUP BY state, via, reason ORDER BY newest DESC LIMIT ")
+            .push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
         let count = |row: &SqliteRow| row.try_get::<i64, _>("count").unwrap_or(0).cast_unsigned();
         Ok(rows.iter().map(|row| (notice(row), count(row))).collect())
@@ -235,11 +243,9 @@ impl Records {
 
     /// A notice and its events.
     pub async fn notice(&self, id: &str) -> Result<Option<(Notice, Members)>, Problem> {
-        let row = sqlx::query("SELECT * FROM notice WHERE id = ?1")
-            .bind(id)
-            .fetch_optional(self.pool())
-            .await
-            .map_err(trouble)?;
+        let sql = format!("SELECT {LISTED}, members FROM notice WHERE id = ?1");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(id);
+        let row = query.fetch_optional(self.pool()).await.map_err(trouble)?;
         Ok(row.as_ref().map(with_members))
     }
 

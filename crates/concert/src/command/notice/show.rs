@@ -554,6 +554,7 @@ fn not_yet(site: &Site, new: NewNotice) -> (Notice, Members) {
         delivered_at: None,
         again_of: String::new(),
         text: String::new(),
+        carrier_message_id: String::new(),
         within: String::new(),
         passed_over: new.passed_over,
         is_by_hand: false,
