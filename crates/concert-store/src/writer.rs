@@ -66,7 +66,7 @@ pub struct Telling {
     pub notices: Vec<NewNotice>,
     /// Kinds whose cursor moves: name, batch, next due.
     pub cursors: Vec<(String, u64, Time)>,
-    /// Groups told ahead of the rest: kind, key, batch.
+    /// Groups told further than the rest, or less far: kind, key, batch.
     pub early: Vec<(String, String, u64)>,
     /// When problems were told, by kind.
     pub told: Vec<Told>,
@@ -75,11 +75,12 @@ pub struct Telling {
 impl Telling {
     pub(crate) async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
         records::insert_notices(change, self.now, &self.home, &self.notices).await.map(drop)?;
-        for (name, key, batch) in &self.early {
-            records::tell_early(change, name, key, *batch).await?;
-        }
         for (name, batch, due) in &self.cursors {
             records::move_cursor(change, name, *batch, *due).await?;
+        }
+        // A cursor passes by what groups are behind it, but for those that are named here.
+        for (name, key, batch) in &self.early {
+            records::tell_early(change, name, key, *batch).await?;
         }
         for told in &self.told {
             told.write(change).await?;

@@ -65,7 +65,9 @@ pub(crate) async fn find(store: &Store, settings: &Settings) -> Result<Vec<Left>
         }
         let marked = store.records.recall(OWNER, &mark(&name)).await?;
         let end = marked.and_then(|text| text.parse().ok()).unwrap_or(newest);
-        let events = if told < end { count(store, &name, told, end).await? } else { 0 };
+        // What was held back for the time of a party came before.
+        let first = store.records.notice_early(&name).await?.into_values().fold(told, u64::min);
+        let events = if first < end { count(store, &name, first, end).await? } else { 0 };
         if events > 0 {
             found.push(Left { name, events });
         }
@@ -116,7 +118,7 @@ pub(crate) async fn begin(store: &Store, settings: &Settings) -> Result<(), Prob
     Ok(())
 }
 
-/// Events of batches above one and up to another, without those that were told early for their number.
+/// Events of batches above one and up to another, without those that were told apart from the rest.
 async fn count(store: &Store, name: &str, above: u64, end: u64) -> Result<u64, Problem> {
     let told = match store.records.notice_early(name).await?.is_empty() {
         true => HashSet::new(),

@@ -475,6 +475,69 @@ fn the_schedule_of_a_party_holds_in_place_of_that_of_the_notice_where_it_comes_f
 }
 
 #[test]
+fn who_has_a_time_of_its_own_gets_one_notice_then_whatever_the_notice_tells_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    fs::write(site.join("concert.toml"), settings.replace("when = \"at once\"", "cron = \"0 6 29 2 *\"")).unwrap();
+    let later = jiff::Timestamp::now().as_second() + 6 * 3_600;
+    let own = format!("at {:02}:{:02}", later / 3_600 % 24, later / 60 % 60);
+    let parties = format!(
+        "party,prefixes,mail,purpose,schedule\nOwn,192.0.2.0/25,a@own.example,abuse,{own}\nOwn,,b@own.example,abuse,{own}\n\
+         Own,,noc@own.example,technical,\nPatient,192.0.2.128/25,abuse@patient.example,abuse,\n"
+    );
+    fs::write(folder.path().join("parties.csv"), parties).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
+    let ingest = |hosts: &[u8]| {
+        let event = |host: &u8| format!("{{\"source.ip\":\"192.0.2.{host}\",\"classification.type\":\"scanner\"}}\n");
+        fs::write(folder.path().join("now.ndjson"), hosts.iter().map(event).collect::<String>()).unwrap();
+        concert(&site, &["ingest", "--feed", "given", &file("now.ndjson")]);
+    };
+    let records = |sql: &str| {
+        let script =
+            format!("import sqlite3\nd = sqlite3.connect('data/records.sqlite')\nd.execute(\"{sql}\")\nd.commit()\n");
+        let done = Command::new("python3").args(["-c", &script]).current_dir(&site).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    let told = |command: &str| {
+        let rows = concert(&site, &["notice", command, "--format", "ndjson"]);
+        let mut told: Vec<_> = rows
+            .iter()
+            .map(|row| (text_of(row, "to"), text_of(row, "state"), row["events"].as_u64().unwrap_or(0)))
+            .filter(|(to, state, _)| to.ends_with("own.example") || state == "queued")
+            .collect();
+        told.sort();
+        told
+    };
+    let of = |to: &str, state: &str, events: u64| (to.to_owned(), state.to_owned(), events);
+    let (both, patient) = ("a@own.example,b@own.example", "abuse@patient.example");
+    ingest(&[1, 200]);
+    // The time of the notice comes twice, and passes the party by.
+    for host in [2, 3] {
+        records("UPDATE notice_cursor SET due = 1");
+        ingest(&[host]);
+    }
+    assert_eq!(told("list"), [of(both, "waiting", 3), of(patient, "queued", 1)]);
+    assert_eq!(told("preview")[0], of(both, "waiting", 3));
+    // Its own comes, while nothing worked.
+    records("UPDATE batch SET received = received - 86400000000");
+    ingest(&[4]);
+    assert_eq!(told("list"), [of(both, "queued", 3), of(both, "waiting", 1), of(patient, "queued", 1)]);
+    // What comes then waits anew, and is told with the notice where the party wishes nothing any more.
+    ingest(&[5]);
+    records("UPDATE notice_cursor SET due = 1");
+    ingest(&[6]);
+    assert_eq!(told("list"), [of(both, "queued", 3), of(both, "waiting", 3), of(patient, "queued", 1)]);
+    let parties = fs::read_to_string(folder.path().join("parties.csv")).unwrap().replace(&own, "");
+    fs::write(folder.path().join("parties.csv"), parties).unwrap();
+    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
+    records("UPDATE notice_cursor SET due = 1");
+    ingest(&[201]);
+    assert_eq!(told("list"), [of(both, "queued", 3), of(both, "queued", 3), of(patient, "queued", 1)]);
+}
+
+#[test]
 fn what_waits_for_a_party_goes_to_its_new_name() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -141,7 +141,8 @@ impl Records {
         Ok(told)
     }
 
-    /// Groups of a kind that were told earlier than the rest, and up to which batch.
+    /// Groups of a kind that were told further than its cursor, or less far because they are held back, and up to which
+    /// batch.
     pub async fn notice_early(&self, name: &str) -> Result<HashMap<String, u64>, Problem> {
         let rows = sqlx::query("SELECT key, batch FROM notice_early WHERE name = ?1")
             .bind(name)
@@ -375,7 +376,7 @@ pub(super) async fn keep_number(change: &mut Change<'_>, day: &str, number: i64)
     .map(|_| ())
 }
 
-/// Moves the cursor of a kind of notice in a change.
+/// Moves the cursor of a kind of notice in a change, and that of all groups behind it.
 pub(crate) async fn move_cursor(change: &mut Change<'_>, name: &str, batch: u64, due: Time) -> Result<(), Problem> {
     sqlx::query(
         "INSERT INTO notice_cursor (name, batch, due) VALUES (?1, ?2, ?3)
@@ -396,7 +397,7 @@ pub(crate) async fn move_cursor(change: &mut Change<'_>, name: &str, batch: u64,
         .map(|_| ())
 }
 
-/// Says in a change that one group was told up to a batch, ahead of the rest.
+/// Says in a change that one group was told up to a batch, unlike the rest.
 pub(crate) async fn tell_early(change: &mut Change<'_>, name: &str, key: &str, batch: u64) -> Result<(), Problem> {
     sqlx::query("INSERT INTO notice_early (name, key, batch) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET batch = excluded.batch")
         .bind(name)

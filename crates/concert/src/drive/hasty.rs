@@ -1,7 +1,9 @@
-//! Parties that wish to be told ahead of the schedule of a notice: at once, or by a schedule or in a time zone of
-//! their own.
+//! Parties that wish to be told by another time than the schedule of a notice: at once, or by a schedule or in a time
+//! zone of their own.
 //!
 //! Their events are told when their time comes, ahead of the rest of the kind, like groups that have grown large enough.
+//! Where all who are told of a party wish the same, its events wait for that time alone: the schedule of the notice
+//! passes them by. Where they wish different things, what the notice tells waits for each of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use concert_model::{Contact, Event, Field, Party, Time};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::group::schedule::When;
 use jiff::tz::TimeZone;
+
+use crate::addressees::PURPOSE;
 
 /// A group's key.
 type Key = Box<[u8]>;
@@ -20,7 +24,7 @@ pub(super) type Ahead = Option<Time>;
 /// Who wishes it, and groups of theirs that wait, for each kind of notice with a schedule.
 #[derive(Default)]
 pub(super) struct Hasty {
-    parties: HashMap<Box<str>, Vec<Wish>>,
+    parties: HashMap<Box<str>, Wishes>,
     known: Option<Arc<Constituents>>,
     waiting: BTreeMap<usize, HashMap<Key, Ahead>>,
 }
@@ -30,6 +34,14 @@ pub(super) struct Hasty {
 struct Wish {
     when: Option<When>,
     zone: Option<TimeZone>,
+}
+
+/// The wishes of a party.
+#[derive(Clone, Debug, PartialEq)]
+struct Wishes {
+    all: Vec<Wish>,
+    /// Whether all who are told of events wish the same.
+    is_one: bool,
 }
 
 impl Wish {
@@ -57,7 +69,8 @@ impl Hasty {
             return false;
         }
         self.known = Some(Arc::clone(constituents));
-        let parties = constituents.parties().iter().filter_map(wishes).collect();
+        let parties = constituents.parties().iter();
+        let parties = parties.filter_map(|party| Some((party.name.as_str().into(), Wishes::of(party)?))).collect();
         let is_new = parties != self.parties;
         self.parties = parties;
         if is_new {
@@ -81,15 +94,20 @@ impl Hasty {
         self.parties.contains_key(party)
     }
 
-    /// When events of a party that came at a moment are told ahead of a notice with a schedule; nothing where that comes
-    /// first.
+    /// Whether a notice with a schedule passes the events of a party by, because they have a time of their own.
+    pub(super) fn has_own_time(&self, party: &str, notice: &When) -> bool {
+        self.parties.get(party).is_some_and(|wishes| wishes.has_own_time(notice))
+    }
+
+    /// When events of a party that came at a moment are told apart from a notice with a schedule; nothing where they are
+    /// told with it, because that comes first.
     pub(super) fn ahead(&self, party: &str, notice: &When, came: Time, zone: &TimeZone) -> Option<Ahead> {
         let wishes = self.parties.get(party)?;
-        if wishes.iter().any(|wish| wish.when.as_ref().is_some_and(When::is_at_once)) {
+        if wishes.all.iter().any(|wish| wish.when.as_ref().is_some_and(When::is_at_once)) {
             return Some(None);
         }
-        let first = wishes.iter().filter_map(|wish| wish.next(notice, came, zone)).min()?;
-        (first < notice.next(came, zone)).then_some(Some(first))
+        let first = wishes.all.iter().filter_map(|wish| wish.next(notice, came, zone)).min()?;
+        (wishes.has_own_time(notice) || first < notice.next(came, zone)).then_some(Some(first))
     }
 
     /// Whether a group waits for its time.
@@ -113,15 +131,35 @@ impl Hasty {
         due
     }
 
-    /// Forgets what waits of a kind: all of it is told.
-    pub(super) fn forget(&mut self, index: usize) {
-        self.waiting.remove(&index);
+    /// Forgets what waits of a kind: all of it is told but what has a time of its own.
+    pub(super) fn forget(&mut self, index: usize, held: &BTreeMap<Key, Ahead>) {
+        self.waiting.entry(index).or_default().retain(|key, _| held.contains_key(key));
+        for (key, ahead) in held {
+            self.waits(index, key, *ahead);
+        }
     }
 }
 
-fn wishes(party: &Party) -> Option<(Box<str>, Vec<Wish>)> {
-    let wishes: Vec<Wish> = party.contacts.iter().filter_map(Wish::of).collect();
-    (!wishes.is_empty()).then(|| (party.name.as_str().into(), wishes))
+impl Wishes {
+    fn of(party: &Party) -> Option<Self> {
+        let mut all: Vec<Wish> = party.contacts.iter().filter_map(Wish::of).collect();
+        let is_for_abuse = |contact: &&Contact| contact.purpose.is_empty() || contact.purpose == PURPOSE;
+        let told: Vec<Option<Wish>> = party.contacts.iter().filter(is_for_abuse).map(Wish::of).collect();
+        let first =
+            told.first().and_then(Option::as_ref).filter(|first| told.iter().all(|wish| wish.as_ref() == Some(first)));
+        let is_one = first.is_some();
+        if let Some(first) = first {
+            all = vec![first.clone()];
+        }
+        (!all.is_empty()).then_some(Self { all, is_one })
+    }
+
+    /// Whether it is another than that of a notice: a zone alone makes none of an interval, and what is told at once
+    /// waits for nothing.
+    fn has_own_time(&self, notice: &When) -> bool {
+        let is_own = |wish: &Wish| wish.when.as_ref().map_or(notice.is_clock(), |when| !when.is_at_once());
+        self.is_one && self.all.first().is_some_and(is_own)
+    }
 }
 
 #[cfg(test)]
@@ -159,12 +197,41 @@ mod tests {
         assert_eq!(ahead(&[("", ""), ("every 15m", "")], daily), at("2026-11-22T04:15:00Z"));
         assert_eq!(ahead(&[("", "Europe/Berlin")], daily), at("2026-11-22T05:00:00Z"));
         assert_eq!(ahead(&[("at 06:00", "Europe/Berlin"), ("at 05:30", "")], daily), at("2026-11-22T05:00:00Z"));
-        // Where the notice comes first, it waits behind that.
-        assert_eq!(ahead(&[("at 08:00", "")], daily), None);
-        assert_eq!(ahead(&[("", "America/New_York")], daily), None);
+        // It holds too where the notice comes first, unless somebody wishes to be told with that.
+        assert_eq!(ahead(&[("at 08:00", "")], daily), at("2026-11-22T08:00:00Z"));
+        assert_eq!(ahead(&[("", "America/New_York")], daily), at("2026-11-22T11:00:00Z"));
+        assert_eq!(ahead(&[("at 08:00", ""), ("", "")], daily), None);
+        assert_eq!(ahead(&[("at 08:00", ""), ("at 09:00", "")], daily), None);
         // An interval is the same in each zone.
         assert_eq!(ahead(&[("", "Europe/Berlin")], "every 4h"), None);
         assert_eq!(hasty(&[("at once", "")]).ahead("B", &When::parse(daily).unwrap(), Time(0), &TimeZone::UTC), None);
+    }
+
+    #[test]
+    fn a_time_of_its_own_is_one_on_the_days_when_clocks_change() {
+        let check = |notice: &str, (schedule, zone): (&str, &str), came: &str, want: &str| {
+            let (hasty, notice) = (hasty(&[(schedule, zone), (schedule, zone)]), When::parse(notice).unwrap());
+            let came = Time::parse(came, None).unwrap();
+            assert!(hasty.has_own_time("A", &notice));
+            let at = hasty.ahead("A", &notice, came, &TimeZone::UTC).unwrap().unwrap();
+            assert_eq!(at.to_string(), want, "{schedule} {zone} {came}");
+            // What comes until then is told by then, and by nothing sooner.
+            let just_before = hasty.ahead("A", &notice, at.plus_seconds(-1), &TimeZone::UTC);
+            assert_eq!(just_before, Some(Some(at)), "{schedule} {zone} {came}");
+        };
+        let berlin = ("at 02:30", "Europe/Berlin");
+        check("at 00:00", berlin, "2026-03-28T00:10:00Z", "2026-03-28T01:30:00Z");
+        // The hour that is not there, and the one that is there twice.
+        check("at 00:00", berlin, "2026-03-29T00:10:00Z", "2026-03-29T01:00:00Z");
+        check("at 00:00", berlin, "2026-10-25T00:10:00Z", "2026-10-25T00:30:00Z");
+        check("at 00:00", berlin, "2026-10-25T00:31:00Z", "2026-10-26T01:30:00Z");
+        check("at 06:00", ("", "America/New_York"), "2026-10-31T12:00:00Z", "2026-11-01T11:00:00Z");
+        check("at 06:00", ("", "America/New_York"), "2026-10-30T12:00:00Z", "2026-10-31T10:00:00Z");
+        let hasty = hasty(&[("", "Europe/Berlin"), ("", "Europe/Berlin")]);
+        assert!(
+            !hasty.has_own_time("A", &When::parse("every 1h").unwrap())
+                && !hasty.has_own_time("B", &When::parse("at 06:00").unwrap())
+        );
     }
 
     #[test]
@@ -178,6 +245,15 @@ mod tests {
         assert_eq!(hasty.take(1, Time(9)), BTreeMap::from([(None, keys(b"x"))]));
         assert_eq!(hasty.take(1, Time(10)), BTreeMap::from([(Some(Time(10)), keys(b"y"))]));
         assert!(hasty.take(1, Time(30)).is_empty());
+        hasty.waits(1, b"x", Some(Time(40)));
+        hasty.waits(1, b"y", Some(Time(40)));
+        // The notice was told, but for what has a time of its own.
+        hasty.forget(
+            1,
+            &BTreeMap::from([(Key::from(&b"y"[..]), Some(Time(50))), (Key::from(&b"z"[..]), Some(Time(50)))]),
+        );
+        assert_eq!(hasty.take(1, Time(45)), BTreeMap::from([(Some(Time(40)), keys(b"y"))]));
+        assert_eq!(hasty.take(1, Time(50)), BTreeMap::from([(Some(Time(50)), keys(b"z"))]));
         assert!(hasty.refresh(&Arc::new(Constituents::default())) && hasty.is_empty());
     }
 }

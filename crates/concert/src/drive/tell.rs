@@ -209,21 +209,33 @@ impl Teller {
         let mut made = 0;
         for (index, notice) in site.settings.notices.iter().enumerate() {
             let (cursor, due) = site.store.records.notice_cursor(&notice.name).await?.unwrap_or((newest, now));
+            let early = site.store.records.notice_early(&notice.name).await?;
             let next = next_due(notice, now, &site.settings.site.time_zone);
+            let is_behind = cursor < newest || early.values().any(|told| *told < cursor);
             let mut telling = Telling { now, home: site.home(), ..Telling::default() };
-            if notice.when.is_at_once() && cursor < newest || !notice.when.is_at_once() && due <= now {
-                if cursor < newest {
-                    let gathered = gather(site, index, None).await?;
+            if notice.when.is_at_once() && is_behind || !notice.when.is_at_once() && due <= now {
+                let mut held = BTreeMap::new();
+                // A kind that is told at once now may have held some back before.
+                if cursor < newest || !early.is_empty() {
+                    let mut gathered = gather(site, index, None).await?;
+                    held = self.hold_back(site, index, &mut gathered).await?;
                     let clock = Struck { when: &notice.when, due: due.min(now), is_ahead: false };
                     tell_stored(site, notice, gathered, Some(clock), &mut telling).await?;
                 }
-                self.counted.entry(index).and_modify(HashMap::clear);
-                self.hasty.forget(index);
+                self.counted.entry(index).and_modify(|counts| counts.retain(|key, _| held.contains_key(key)));
+                telling.early.extend(held.keys().map(|key| {
+                    let key = String::from_utf8_lossy(key).into_owned();
+                    let told = early.get(&key).copied().unwrap_or(cursor);
+                    (notice.name.clone(), key, told)
+                }));
+                self.hasty.forget(index, &held);
                 telling.cursors.push((notice.name.clone(), newest, next));
             } else {
                 made += self.tell_ahead(site, writer, index, newest).await?;
                 // A changed schedule takes effect without waiting for the old one.
                 if next < due {
+                    let held = early.into_iter().filter(|(_, told)| *told <= cursor);
+                    telling.early.extend(held.map(|(key, told)| (notice.name.clone(), key, told)));
                     telling.cursors.push((notice.name.clone(), cursor, next));
                     writer.tell(&telling).await?;
                 }
@@ -233,6 +245,31 @@ impl Teller {
             writer.tell(&telling).await?;
         }
         Ok(made)
+    }
+
+    /// Takes out of what is to be told the groups of parties that have a time of their own, and says when each of them
+    /// is told.
+    async fn hold_back(
+        &self,
+        site: &Site,
+        index: usize,
+        gathered: &mut Gathered,
+    ) -> Result<BTreeMap<Box<[u8]>, Ahead>, Problem> {
+        let mut held = BTreeMap::new();
+        let Some(notice) = site.settings.notices.get(index) else { return Ok(held) };
+        if self.hasty.is_empty() || !site.kinds.get(index).is_some_and(|kind| kind.may_be_hasty) {
+            return Ok(held);
+        }
+        for group in &gathered.groups {
+            if self.hasty.has_own_time(&group.party, &notice.when) {
+                let came = self.came(site, group).await?.unwrap_or_else(wire::now);
+                if let Some(ahead) = self.ahead(site, notice, &group.party, came) {
+                    held.insert(group.key.clone(), ahead);
+                }
+            }
+        }
+        gathered.leave_out(|key| held.contains_key(key));
+        Ok(held)
     }
 
     /// Tells groups of a kind ahead of its schedule. Gives the number of notices.
@@ -326,27 +363,30 @@ fn next_due(notice: &Notice, now: Time, zone: &TimeZone) -> Time {
     if notice.when.is_at_once() { now } else { notice.when.next(now, zone) }
 }
 
-/// The events of a kind above its cursor; of some keys, or of all.
+/// The events of a kind that are not told: those above its cursor, but for groups that were told further or are held back;
+/// of some keys, or of all.
 async fn gather(site: &Site, index: usize, only: Option<&[Box<[u8]>]>) -> Result<Gathered, Problem> {
     let mut gathered = Gathered::default();
     let Some(kind) = site.kinds.get(index) else { return Ok(gathered) };
     let store: &Store = &site.store;
     let cursor = store.records.notice_cursor(&kind.name).await?.map_or(0, |(batch, _)| batch);
     let early = store.records.notice_early(&kind.name).await?;
-    let quiet = store.quiet_batches(cursor).await?;
+    // What is held back for the time of its party came before.
+    let first = early.values().copied().fold(cursor, u64::min);
+    let quiet = store.quiet_batches(first).await?;
     let (mut key, mut scratch) = (Vec::new(), Vec::new());
     store
-        .scan(&Bounds::default(), cursor, &mut |page| {
+        .scan(&Bounds::default(), first, &mut |page| {
             for stored in page.iter() {
-                if stored.batch <= cursor || quiet.contains(&stored.batch) {
+                if stored.batch <= first || quiet.contains(&stored.batch) {
                     continue;
                 }
                 if only.is_some() || !early.is_empty() {
                     key.clear();
                     kind.group_by.write(&stored.event, &mut key);
-                    let told = early.get(&*String::from_utf8_lossy(&key)).is_some_and(|batch| stored.batch <= *batch);
+                    let told = early.get(&*String::from_utf8_lossy(&key)).copied().unwrap_or(cursor);
                     let wanted = only.is_none_or(|only| only.iter().any(|one| **one == *key));
-                    if told || !wanted {
+                    if stored.batch <= told || !wanted {
                         continue;
                     }
                 }

@@ -57,6 +57,17 @@ impl Gathered {
         }
     }
 
+    /// Leaves out groups by their keys.
+    pub(super) fn leave_out(&mut self, is_out: impl Fn(&[u8]) -> bool) {
+        let out: Vec<bool> = self.groups.iter().map(|group| is_out(&group.key)).collect();
+        self.again.retain(|again| !out.get(again.group).copied().unwrap_or(false));
+        for (group, is_out) in self.groups.iter_mut().zip(out) {
+            if is_out {
+                group.members = Members::default();
+            }
+        }
+    }
+
     /// Whose the group is is asked only when it is a new one.
     fn put(
         &mut self,
