@@ -599,6 +599,13 @@ async fn very_many_that_bounce_at_once_with_the_same_words_are_not_suspended() {
     let said = String::from_utf8(out.stderr).unwrap();
     assert!(said.contains("12 contacts bounced within the hour before"), "{said}");
     assert!(said.contains("none was suspended for it: 550 5.1.1 no such user here"), "{said}");
+    // A person says that they have gone all the same.
+    assert!(said.contains("concert contact suspend --held-back"), "{said}");
+    let rows = world.rows(&["contact", "suspend", "--held-back"]);
+    assert_eq!((rows.len(), suspended()), (12, 12), "{rows:?}");
+    assert!(rows[0]["why"].as_str().unwrap().contains(": 550 5.1.1 <abuse@p"), "{rows:?}");
+    let out = concert(&world.site(), &["contact", "suspend", "--held-back"]).output().unwrap();
+    assert!(String::from_utf8(out.stderr).unwrap().contains("no contact was held back in the last day"));
     // One that bounces with other words is gone.
     world.smtp.at_line(Stage::To, "abuse@p13.example", Act::Answer("550 5.1.1 mailbox unknown".into()), 1);
     world.event("198.51.100.13");

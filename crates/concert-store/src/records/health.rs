@@ -157,6 +157,20 @@ impl Records {
         Ok(true)
     }
 
+    /// Has nothing be sent to a contact any more, and writes down who said so and why. `false` when it is suspended.
+    pub async fn suspend_contact(&self, address: &str, why: &str, by: &By, now: Time) -> Result<bool, Problem> {
+        let mut change = self.change().await?;
+        let sql = "SELECT count(*) FROM contact_health WHERE address = ?1 AND suspended IS NOT NULL";
+        let known: i64 = sqlx::query_scalar(sql).bind(address).fetch_one(&mut *change).await.map_err(trouble)?;
+        if known > 0 {
+            return self.undo(change).await.map(|()| false);
+        }
+        Effect::Suspend(address.to_owned(), why.to_owned()).write(&mut change, now).await?;
+        append_audit(&mut change, by, &Act::done("contact suspend", format!("contact {address}"), why)).await?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+
     /// Queues messages that ask contacts whether they are there; one that was asked lately and has not
     /// answered is left out. Gives the number of messages.
     pub async fn ask_for_proof(&self, proofs: &[Proof], home: &Home, now: Time) -> Result<u64, Problem> {

@@ -75,7 +75,9 @@ enum Action {
     Health(health::Args),
     /// Ask contacts whether they are there
     Prove(prove::ProveArgs),
-    /// Tell a contact again that was suspended because it bounced
+    /// Have nothing be sent to contacts any more
+    Suspend(prove::SuspendArgs),
+    /// Tell a contact again that was suspended
     Resume(prove::ResumeArgs),
     /// Fetch anew what others publish: which server of RDAP knows what
     Refresh(refresh::Args),
@@ -86,7 +88,10 @@ enum Action {
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let changes = matches!(args.action, Action::Prove(_) | Action::Resume(_) | Action::Refresh(_) | Action::Import(_));
+    let changes = matches!(
+        args.action,
+        Action::Prove(_) | Action::Suspend(_) | Action::Resume(_) | Action::Refresh(_) | Action::Import(_)
+    );
     let settings = site.settings_for(!changes)?;
     super::runtime()?.block_on(async {
         // Those that need more of the site than its store.
@@ -98,6 +103,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             }
             Action::Prove(args) => {
                 return prove::prove(args, &Site::open_to_look(settings).await?, &super::acting::by(site)).await;
+            }
+            Action::Suspend(args) => {
+                return prove::suspend(args, &Site::open_to_look(settings).await?, &super::acting::by(site)).await;
             }
             Action::Resume(args) => {
                 return prove::resume(args, &Site::open_to_look(settings).await?, &super::acting::by(site)).await;
@@ -132,6 +140,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::Import(_)
             | Action::Health(_)
             | Action::Prove(_)
+            | Action::Suspend(_)
             | Action::Resume(_)
             | Action::Refresh(_)
             | Action::Refused(_) => Ok(Exit::Done),

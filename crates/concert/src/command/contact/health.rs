@@ -62,7 +62,7 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
     table.finish()?;
     if let (true, Some(held)) = (reach.is_all(), mass::held(site).await?) {
         note(&format!(
-            "{} contacts bounced within the hour before {} with the same words, and none was suspended for it: {}\n  hint: ask whoever runs this site's mail server; `concert notice list --state failed` and `concert mailbox list` show what did not arrive",
+            "{} contacts bounced within the hour before {} with the same words, and none was suspended for it: {}\n  hint: ask whoever runs this site's mail server; `concert notice list --state failed` and `concert mailbox list` show what did not arrive. Where they have really gone: `concert contact suspend --held-back`",
             held.contacts, held.at, held.words
         ))?;
     }

@@ -1,6 +1,7 @@
-//! `concert contact prove` and `concert contact resume`: asking whether somebody is there, and telling
-//! a contact again that was suspended.
+//! `concert contact prove`, `concert contact suspend` and `concert contact resume`: asking whether somebody is there, having
+//! nothing be sent to a contact, and telling it again.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -9,11 +10,12 @@ use concert_model::keys::parse_duration;
 use concert_pipeline::mail::address::canonical;
 use concert_store::records::{Act, By, append_audit};
 
+use crate::drive::mailbox::mass;
 use crate::drive::prove::{self, Whom};
 use crate::drive::responsible;
 use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
-use crate::wire::Site;
+use crate::wire::{self, Site};
 use serde_json::json;
 
 /// Ask contacts whether they are there: a short mail that wants an answer.
@@ -39,6 +41,25 @@ pub(super) struct ProveArgs {
 pub(super) struct ResumeArgs {
     /// The mail address.
     address: String,
+    #[command(flatten)]
+    rows: AllRows,
+}
+
+/// Have nothing be sent to contacts any more, as after a bounce that says that nobody is there.
+#[derive(clap::Args)]
+#[command(
+    after_help = "An answer of the contact, or `concert contact resume`, takes it back. What is not sent yet goes to whoever is next in\norder; what bounced does with `concert notice resend`.\n\nExamples:\n  concert contact suspend abuse@net.example --why \"left the company\"\n  concert contact suspend --held-back"
+)]
+pub(super) struct SuspendArgs {
+    /// Mail addresses.
+    #[arg(required_unless_present = "held_back", conflicts_with = "held_back")]
+    addresses: Vec<String>,
+    /// Those that very many bounces at once did not suspend: they have really gone.
+    #[arg(long)]
+    held_back: bool,
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT", conflicts_with = "held_back")]
+    why: Option<String>,
     #[command(flatten)]
     rows: AllRows,
 }
@@ -71,6 +92,44 @@ pub(super) async fn prove(args: &ProveArgs, site: &Site, by: &By) -> Result<Exit
     site.store.records.commit(change).await?;
     let mut table = args.rows.table(&["asked"]);
     table.row(&[json!(asked)])?;
+    table.finish().map(|()| Exit::Done)
+}
+
+pub(super) async fn suspend(args: &SuspendArgs, site: &Site, by: &By) -> Result<Exit, Failure> {
+    let now = wire::now();
+    let wanted: Vec<(String, String)> = if args.held_back {
+        let held = mass::contacts(site).await?;
+        held.into_iter()
+            .map(|(address, said)| (address, format!("it bounced on {}: {said}", now.date_text())))
+            .collect()
+    } else {
+        let why = args.why.as_deref().unwrap_or("a person suspended it");
+        args.addresses.iter().map(|address| (canonical(address), why.to_owned())).collect()
+    };
+    if wanted.is_empty() {
+        let problem = Problem::new("no contact was held back in the last day");
+        return Err(Failure::usage(problem.hint("`concert contact health` shows how contacts do")));
+    }
+    let (book, constituents) = (site.addressees(), site.constituents());
+    let others = book.parties_of(&wanted.iter().map(|(address, _)| address.clone()).collect());
+    let own: BTreeSet<String> = constituents
+        .parties()
+        .iter()
+        .flat_map(|party| party.contacts.iter().map(|contact| canonical(&contact.mail)))
+        .collect();
+    let is_known = |address: &String| own.contains(address) || others.contains_key(address);
+    if let Some((unknown, _)) = wanted.iter().find(|(address, _)| !args.held_back && !is_known(address)) {
+        let problem = Problem::new(format!("{unknown} is no contact of a constituent, team or registry"));
+        return Err(Failure::usage(problem.hint("`concert contact list` and `concert contact health` show which are")));
+    }
+    let mut table = args.rows.table(&["contact", "state", "why"]);
+    for (address, why) in &wanted {
+        let state = match site.store.records.suspend_contact(address, why, by, now).await? {
+            true => "suspended",
+            false => "is suspended already",
+        };
+        table.row(&[json!(address), json!(state), json!(why)])?;
+    }
     table.finish().map(|()| Exit::Done)
 }
 

@@ -83,6 +83,15 @@ pub(crate) async fn held(site: &Site) -> Result<Option<Held>, Problem> {
     Ok(is_recent.then(|| Held { contacts, at, words: words.to_owned() }))
 }
 
+/// The contacts that were held back in the last day and are not suspended, each with what was said of it.
+pub(crate) async fn contacts(site: &Site) -> Result<Vec<(String, String)>, Problem> {
+    let Some(held) = held(site).await? else { return Ok(Vec::new()) };
+    let (records, since) = (&site.store.records, held.at.plus_seconds(-TOLD_SECONDS));
+    let suspended = records.suspended_contacts().await?;
+    let is_held = |(address, said): &(String, String)| words(said) == held.words && !suspended.contains_key(address);
+    Ok(records.bounced_since(since).await?.into_iter().filter(is_held).collect())
+}
+
 /// What servers say, without what differs for each contact: addresses, names of hosts and numbers of mails.
 fn words(said: &str) -> String {
     let is_same = |word: &&str| {
