@@ -48,7 +48,7 @@ impl Addressees {
             let is_told = |contact: &&Contact| to.contains(&canonical(&contact.mail));
             // Of a constituent, teams that stood in for it.
             let parties: Vec<Cow<'_, Party>> = match self.constituents.named(name) {
-                Some(party) => teams_for(&self.teams, party).map(|(team, _)| Cow::Borrowed(team)).collect(),
+                Some(_) => self.teams.parties().iter().map(Cow::Borrowed).collect(),
                 None => self.find(name).into_iter().collect(),
             };
             for party in parties {
@@ -85,12 +85,13 @@ impl Addressees {
         let has = |some: &Party| {
             to.split(',').any(|to| some.contacts.iter().any(|one| canonical(&one.mail) == canonical(to)))
         };
-        teams_for(&self.teams, party).map(|(team, _)| team).find(|team| has(team) && !has(party))
+        let by_sector = teams_for(&self.teams, party).map(|(team, _)| team);
+        by_sector.chain(self.teams.parties()).find(|team| has(team) && !has(party))
     }
 
-    /// Whether events of a party may go on to others: registries named it, or it is a team, behind which others stand.
+    /// Whether events of a party may go on to others: registries named it, or teams stand behind it.
     pub(crate) fn may_go_on(&self, party: &str) -> bool {
-        !party.is_empty() && self.constituents.named(party).is_none()
+        !party.is_empty() && (self.constituents.named(party).is_none() || !self.teams.is_empty())
     }
 
     /// The parts of the contact book in which somebody is sought, for people.

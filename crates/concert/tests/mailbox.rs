@@ -613,6 +613,89 @@ async fn very_many_that_bounce_at_once_with_the_same_words_are_not_suspended() {
     assert_eq!(world.health("abuse@p13.example")["state"], "suspended");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_has_nothing_be_sent_to_a_contact_and_takes_it_back() {
+    let Some(world) = World::new().await else { return };
+    let suspend = |address: &str, why: &str| world.rows(&["contact", "suspend", address, "--why", why]).remove(0);
+    assert_eq!(suspend("gone@NET.example", "left the company")["state"], "suspended");
+    assert_eq!(suspend("gone@net.example", "again")["state"], "is suspended already");
+    let advice = world.health("Gone@net.example")["advice"].as_str().unwrap().to_owned();
+    assert!(advice.contains("(left the company)"), "{advice}");
+    world.event("192.0.2.1");
+    assert_eq!(world.smtp.mails()[0].to, ["noc@net.example"]);
+    let out = concert(&world.site(), &["contact", "suspend", "nobody@net.example"]).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.code() == Some(2) && said.contains("nobody@net.example is no contact of"), "{said}");
+    world.done(&["contact", "resume", "gone@net.example"]);
+    world.event("192.0.2.2");
+    assert_eq!(world.smtp.mails()[1].to, ["Gone@net.example"]);
+    let acts = world.done(&["audit", "--format", "ndjson"]);
+    assert!(acts.contains("contact suspend") && acts.contains("left the company"), "{acts}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_constituent_of_which_nobody_is_left_falls_to_the_team_of_the_country() {
+    let Some(world) = World::new().await else { return };
+    world.import("constituents", "party,prefixes,mail\nNet,192.0.2.0/24,gone@net.example\n");
+    let teams = "party,countries,sectors,mail\nTeam FI,FI,,cert@fi.example\nLast,*,,last@last.example\nPower,,energy,cert@power.example\n";
+    world.import("teams", teams);
+    let events = |name: &str| {
+        let row = |(host, cc): (u8, &str)| {
+            format!(
+                "{{\"source.ip\":\"192.0.2.{host}\",\"source.geolocation.cc\":\"{cc}\",\"classification.type\":\"scanner\"}}\n"
+            )
+        };
+        let hosts = if name == "one" { [(1, "FI"), (2, "SE"), (3, "FI")] } else { [(4, "FI"), (5, "SE"), (6, "FI")] };
+        fs::write(world.site().join("in/.part"), hosts.map(row).concat()).unwrap();
+        fs::rename(world.site().join("in/.part"), world.site().join(format!("in/{name}.json"))).unwrap();
+        world.once();
+    };
+    world.done(&["contact", "suspend", "gone@net.example", "--why", "left"]);
+    events("one");
+    let mut told: Vec<String> = world.smtp.mails().iter().map(|mail| mail.to.join(",")).collect();
+    told.sort();
+    assert_eq!(told, ["cert@fi.example", "last@last.example"]);
+    let all = world.rows(&["notice", "list"]);
+    let row = all.iter().find(|row| row["to"] == "cert@fi.example").unwrap();
+    assert_eq!((&row["key"], &row["events"], &row["state"]), (&"Net".into(), &2.into(), &"delivered".into()));
+    let shown = world.rows(&["notice", "show", row["id"].as_str().unwrap()]).remove(0);
+    let why =
+        "told to the team `Team FI` (country FI) because nobody is left of `Net`; suspended are gone@net.example: left";
+    assert_eq!(shown["passed_over"], why);
+    let text = shown["text"].as_str().unwrap();
+    assert!(
+        text.contains("Dear Team FI,") && text.contains("because no working contact of Net is known to us"),
+        "{text}"
+    );
+    // `who` knows no country of the address, so it names the team for any.
+    let first = || world.rows(&["who", "192.0.2.1"]).remove(0);
+    let reason = first()["reason"].as_str().unwrap().to_owned();
+    assert!(
+        first()["contact"] == "last@last.example" && reason.starts_with("stands in for `Net` (network"),
+        "{reason}"
+    );
+    // A team of its sector comes before; and where that is gone too, it is said.
+    world.import("constituents", "party,prefixes,sectors,mail\nNet,192.0.2.0/24,energy,gone@net.example\n");
+    assert_eq!(first()["contact"], "cert@power.example");
+    for team in ["cert@power.example", "cert@fi.example", "last@last.example"] {
+        world.done(&["contact", "suspend", team, "--why", "left"]);
+    }
+    events("two");
+    let waiting = world.rows(&["notice", "list", "--state", "no-contact"]);
+    let tried = "tried in vain too: the team of the sector energy, the team of last resort (country FI), the team of last \
+        resort (any country)";
+    let reasons: Vec<&str> = waiting.iter().filter_map(|row| row["reason"].as_str()).collect();
+    assert!(
+        reasons.iter().any(|reason| reason.contains(tried) && reason.matches("in vain").count() == 1),
+        "{reasons:?}"
+    );
+    assert!(first()["contact"].is_null() && first()["reason"].as_str().unwrap().ends_with("so its notices wait"));
+    world.done(&["contact", "resume", "cert@fi.example"]);
+    world.once();
+    assert_eq!(world.smtp.mails().pop().unwrap().to, ["cert@fi.example"]);
+    assert_eq!(world.rows(&["notice", "list", "--state", "no-contact"])[0]["events"], 1);
+}
+
 /// Numbers of notices in a state, with whom they are for.
 fn to_of(world: &World, state: &str) -> Vec<(String, String)> {
     let rows = world.rows(&["notice", "list", "--state", state]);

@@ -1,8 +1,11 @@
 //! Who is told where no address of a party that registries name is left: the party of the next larger network, then
 //! that of the AS, then the team of the country; and where none of that is left, the next team.
+//! For a constituent of which nobody is left, nor of the teams of its sector, teams by country alone are asked: the notice
+//! stays that of the constituent, and the team stands in.
 //!
 //! The events of a notice may lie in several networks, so each goes its own way, and the notice becomes as many as
-//! there are ways. What nobody is left for stays as it was. Constituents are never passed over for strangers.
+//! there are ways. What nobody is left for stays as it was. Constituents are never passed over for those
+//! whom registries name.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,11 +26,15 @@ use crate::wire::Site;
 
 /// Steps that the reason of a waiting notice names.
 const TRIED_MAX: usize = 10;
+/// What stands before them.
+const TRIED_TOO: &str = "; tried in vain too: ";
 
 /// Who is next for some events, nobody where nobody is left; and who was passed over for them.
 struct Next<'b> {
     party: Option<Cow<'b, Party>>,
     why: String,
+    /// The same for whoever does not see all parties, where a team stands in for a constituent.
+    reason: String,
     /// What was asked, where nobody is left, in words that name no party.
     tried: Vec<String>,
 }
@@ -42,7 +49,7 @@ pub(super) fn tried_too(tried: &[String]) -> String {
         more => format!(" and {more} more"),
     };
     let named = tried.iter().take(TRIED_MAX).map(String::as_str).collect::<Vec<_>>();
-    format!("; tried in vain too: {}{more}", named.join(", "))
+    format!("{TRIED_TOO}{}{more}", named.join(", "))
 }
 
 /// Passes on the notices that wait for a contact of a party which registries name. Their events must be stored; `clock`
@@ -76,14 +83,11 @@ pub(super) async fn hand_on(
             };
             let why = next.why;
             // The reason is shown to whoever sees the notice, and may not see who was passed over.
-            let made = NewNotice {
-                party: party.name.clone(),
-                state: "queued",
-                reason: String::new(),
-                passed_over: why,
-                members,
-                ..notice.clone()
+            let (name, reason) = match book.constituents.named(&notice.party) {
+                Some(own) => (own.name.clone(), next.reason),
+                None => (party.name.clone(), String::new()),
             };
+            let made = NewNotice { party: name, state: "queued", reason, passed_over: why, members, ..notice.clone() };
             for_party(&party, barred, &means, made, &mut out);
         }
     }
@@ -92,13 +96,15 @@ pub(super) async fn hand_on(
 
 /// The reason of a notice that waits with all that was tried for its events.
 fn reason<'n>(notice: &NewNotice, all: impl Iterator<Item = &'n Vec<String>>) -> String {
-    let mut tried: Vec<String> = Vec::new();
+    // Of a constituent it says already which teams of its sector were.
+    let (own, before) = notice.reason.split_once(TRIED_TOO).unwrap_or((&notice.reason, ""));
+    let mut tried: Vec<String> = before.split(", ").filter(|step| !step.is_empty()).map(str::to_owned).collect();
     for step in all.flatten() {
         if !tried.contains(step) {
             tried.push(step.clone());
         }
     }
-    format!("{}{}", notice.reason, tried_too(&tried))
+    format!("{own}{}", tried_too(&tried))
 }
 
 /// What is said of a notice that waits for a contact: every step that was tried.
@@ -158,12 +164,15 @@ fn next<'b>(
     let span = address(event).map(|address| (address, address));
     let asn = event.int(Field::SOURCE_ASN).and_then(|asn| u32::try_from(asn).ok());
     let asn = asn.filter(|_| !book::is_nobodys(event));
-    let left = match registry {
+    let is_own = book.constituents.named(&notice.party).is_some();
+    let left = match registry.filter(|_| !is_own) {
         Some(registry) => addressees::left(registry, span, asn, &is_free)
             .map_err(|why| Problem::new(format!("the data of registries cannot be used: {why}")))?,
         None => Left { found: None, passed: Vec::new() },
     };
     let because = match left.passed.is_empty() {
+        // What was said of the teams of its sector too.
+        true if is_own && notice.passed_over.starts_with(NOBODY) => notice.passed_over.clone(),
         true => notice.reason.clone(),
         false => {
             let passed: Vec<String> = left.passed.iter().map(|step| passed(step, barred)).collect();
@@ -172,7 +181,8 @@ fn next<'b>(
     };
     if let Some(step) = left.found {
         let why = format!("told to `{}` ({}) because {because}", step.answer.party, origin(&step));
-        return Ok(Next { party: Some(Cow::Owned(party_of(&step.answer))), why, tried: Vec::new() });
+        let party = Some(Cow::Owned(party_of(&step.answer)));
+        return Ok(Next { party, why, reason: String::new(), tried: Vec::new() });
     }
     let mut tried: Vec<String> = left.passed.iter().map(origin).collect();
     // A team that was to be told from the beginning has nobody before it.
@@ -180,8 +190,9 @@ fn next<'b>(
     let (mut because, mut is_first) = (because, true);
     for (team, by) in book::all_last_resorts(&book.teams, event) {
         if team.contacts.iter().any(|contact| is_free(&contact.mail)) {
-            let why = format!("{TOLD_TEAM}{}` ({by}) because {because}", team.name);
-            return Ok(Next { party: Some(Cow::Borrowed(team)), why, tried: Vec::new() });
+            let told = format!("{TOLD_TEAM}{}` ({by}) because ", team.name);
+            let (why, reason) = (format!("{told}{because}"), format!("{told}{}", notice.reason));
+            return Ok(Next { party: Some(Cow::Borrowed(team)), why, reason, tried: Vec::new() });
         }
         let said = match team.contacts.is_empty() {
             true => "; it has no contact to tell".to_owned(),
@@ -191,8 +202,8 @@ fn next<'b>(
         because = format!("{begins}`{}` ({by}){said}", team.name);
         is_first = false;
         let one = format!("the team of last resort ({by})");
-        let is_own = is_for_team && team.name == notice.party;
-        if !is_own && !tried.contains(&one) {
+        let is_its = is_for_team && team.name == notice.party;
+        if !is_its && !tried.contains(&one) {
             tried.push(one);
         }
         // What is this site's own to tell stays here: nobody stands behind it.
@@ -203,7 +214,7 @@ fn next<'b>(
     if is_first {
         tried.push("a team of last resort (none is known for it)".to_owned());
     }
-    Ok(Next { party: None, why: because, tried })
+    Ok(Next { party: None, why: because, reason: String::new(), tried })
 }
 
 /// A network or AS that was passed over, with what became of its addresses.

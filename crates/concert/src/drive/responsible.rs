@@ -274,6 +274,8 @@ pub(super) async fn address_anew(
 fn passed_before(book: &Addressees, notice: &Notice) -> String {
     let (said, party) = (&notice.passed_over, &notice.party);
     match said.split_once(TEAM_TOO) {
+        // For a constituent nobody was passed over before: who stood in for it is worked out anew.
+        _ if said.starts_with(TOLD_TEAM) && book.constituents.named(party).is_some() => String::new(),
         _ if !said.starts_with(NOBODY) => said.clone(),
         // It was for a team from the beginning.
         _ if said.starts_with(NO_TEAM) => String::new(),

@@ -29,6 +29,10 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
     let found = book.teams.who_at_last(value, book.lookup);
     for one in &found {
         let Some(team) = book.teams.party(one.party) else { continue };
+        // One that stands in for a constituent stands there already.
+        if answer.rows.iter().any(|row| row[1] == json!(team.name)) {
+            continue;
+        }
         let mut reason = reason(value, book.teams, &found, one, answer.decides.as_deref());
         let told = book.told(team);
         if !book.is_asked(Whom::Teams) {
@@ -67,7 +71,7 @@ pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
         return Vec::new();
     };
     let is_needed = reachable(party, book.purpose(), book.barred).is_empty();
-    let stands_in = stands_in(party, book).map(|(team, _)| &team.name);
+    let stands_in = stands_in(value, party, book).map(|(team, _)| &team.name);
     let is_seen = |name: &str| book.teams.named(name).is_some();
     let why = |team: &Party| match stands_in {
         _ if !book.is_asked(Whom::Teams) => Some("it stands in for nobody here (`responsible` of [lookup])".to_owned()),
@@ -97,16 +101,24 @@ fn reason(value: &str, parties: &Constituents, found: &[Found<'_>], one: &Found<
     }
 }
 
-/// The team that is told in place of a constituent of which nobody can be, also one that is not seen.
-fn stands_in<'b>(party: &Party, book: &Book<'b>) -> Option<(&'b Party, &'b str)> {
-    let team = team_for(book.all_teams, party, book.purpose(), book.barred);
-    team.filter(|_| book.is_asked(Whom::Teams))
+/// The team that is told in place of a constituent of which nobody can be, also one that is not seen: that of its sector,
+/// else that of the country.
+fn stands_in<'b>(value: &str, party: &Party, book: &Book<'b>) -> Option<(&'b Party, String)> {
+    if !book.is_asked(Whom::Teams) {
+        return None;
+    }
+    if let Some((team, sector)) = team_for(book.all_teams, party, book.purpose(), book.barred) {
+        return Some((team, format!("sector {sector}")));
+    }
+    let found = book.all_teams.who_at_last(value, book.lookup);
+    let mut teams = found.iter().filter_map(|one| Some((book.all_teams.party(one.party)?, one.by.to_string())));
+    teams.find(|(team, _)| !reachable(team, book.purpose(), book.barred).is_empty())
 }
 
 /// The team that notices go to in place of a constituent, that somebody gets them who is not seen, or that they wait.
 fn stand_in(value: &str, party: &Party, found: &Found<'_>, book: &Book<'_>, answer: &mut Answer) {
     let why = nobody_left(party, book.purpose(), book.barred);
-    let Some((team, sector)) = stands_in(party, book) else {
+    let Some((team, by)) = stands_in(value, party, book) else {
         let reason = format!("{why}, so its notices wait");
         return answer.rows.push(nobody(value, Some(&party.name), Some(&found.by.to_string()), &reason));
     };
@@ -116,7 +128,7 @@ fn stand_in(value: &str, party: &Party, found: &Found<'_>, book: &Book<'_>, answ
     }
     let reason = format!("stands in for `{}` ({}), because {why}", party.name, found.by);
     for contact in book.told(team) {
-        answer.rows.push(row(value, team, contact, &format!("sector {sector}"), &reason, book));
+        answer.rows.push(row(value, team, contact, &by, &reason, book));
     }
 }
 
