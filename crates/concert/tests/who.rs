@@ -422,7 +422,14 @@ async fn the_lists_of_servers_are_fetched_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_on_this_machine_is_asked_where_the_settings_name_it() {
-    let world = World::serving("rdap = true\n", &[], |request: &Request| {
+    // Nobody but the one that is named leads to this one.
+    let second = Web::start(None, |_: &Request| {
+        network("192.0.0.0", "192.0.255.255", &json!({"entities": [entity("AB2", "abuse", "b@b.example")]}))
+    })
+    .await
+    .unwrap();
+    let other = second.address().to_string();
+    let world = World::serving("rdap = true\n", &[], move |request: &Request| {
         let own = request.header("host").unwrap_or_default().to_owned();
         let link =
             |rel: &str, href: String| json!({"links": [{"rel": rel, "href": href, "type": "application/rdap+json"}]});
@@ -430,8 +437,10 @@ async fn a_server_on_this_machine_is_asked_where_the_settings_name_it() {
             |href: &str| network("192.0.2.0", "192.0.2.255", &link("up", format!("http://{href}/ip/192.0.0.0/16")));
         match request.path.as_str() {
             "/ip/192.0.2.7" => up(&own),
-            "/ip/192.0.2.8" => up("127.0.0.1:1"),
-            "/ip/192.0.2.9" => Answer::new(302, "").header("Location", "http://127.0.0.1:1/ip/192.0.2.9"),
+            "/ip/192.0.2.8" => up(&other),
+            "/ip/192.0.2.9" => Answer::new(302, "").header("Location", &format!("http://{other}/ip/192.0.2.9")),
+            "/ip/192.0.2.10" => up("localhost:1"),
+            "/ip/192.0.2.11" => Answer::new(302, "").header("Location", "http://10.0.0.1/ip/192.0.2.11"),
             "/ip/192.0.0.0/16" => {
                 network("192.0.0.0", "192.0.255.255", &json!({"entities": [entity("AB1", "abuse", "abuse@a.example")]}))
             }
@@ -448,11 +457,12 @@ async fn a_server_on_this_machine_is_asked_where_the_settings_name_it() {
     }
     // Without `trial_server`: the lists alone lead there.
     fs::write(world.path("conf.d/who.toml"), "[lookup]\nrdap = true\nrdap_bootstrap = \"lists\"\n").unwrap();
-    let (rows, err) = world.who(&["192.0.2.7", "192.0.2.8", "192.0.2.9"]).await;
+    let (rows, err) = world.who(&["192.0.2.7", "192.0.2.8", "192.0.2.9", "192.0.2.10", "192.0.2.11"]).await;
     assert_eq!(rows[0]["contact"], "abuse@a.example", "{err}");
-    assert!(rows[1]["contact"].is_null() && rows[2]["contact"].is_null(), "{rows:?}");
-    assert!(err.contains("http://127.0.0.1:1/ip/192.0.0.0/16: it is asked without encryption"), "{err}");
-    assert!(err.contains("ip/192.0.2.9: it leads to a server without encryption"), "{err}");
+    assert_eq!((&rows[1]["contact"], &rows[2]["contact"]), (&json!("b@b.example"), &json!("b@b.example")), "{err}");
+    assert!(rows[3]["contact"].is_null() && rows[4]["contact"].is_null(), "{rows:?}");
+    assert!(err.contains("http://localhost:1/ip/192.0.0.0/16: it is asked without encryption"), "{err}");
+    assert!(err.contains("ip/192.0.2.11: it leads to a server without encryption"), "{err}");
     // What was fetched is not believed so far: anybody may have written it.
     fs::create_dir_all(world.path("data/lookup/rdap")).unwrap();
     for name in ["ipv4", "ipv6", "asn", "dns"] {

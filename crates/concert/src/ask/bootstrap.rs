@@ -22,6 +22,8 @@ pub(super) struct Bootstraps {
     files: Vec<(Kind, Result<Bootstrap, String>)>,
     /// Those that come with the program.
     shipped: Vec<Kind>,
+    /// Whether whoever runs the site wrote them down: what was fetched names nobody on this machine.
+    is_given: bool,
 }
 
 impl Bootstraps {
@@ -41,7 +43,7 @@ impl Bootstraps {
             read.map_err(|why| format!("{} cannot be used: {why}", path.display()))
         };
         let files = Kind::ALL.map(|kind| (kind, open(kind))).into();
-        Bootstraps { files, shipped }
+        Bootstraps { files, shipped, is_given: given.is_some() }
     }
 
     /// Where they are from, and of which day, as sentences.
@@ -62,10 +64,9 @@ impl Bootstraps {
         [said(true, by_hand), said(false, "")].into_iter().flatten().collect()
     }
 
-    /// Servers on this machine that they name.
-    pub(super) fn here(&self) -> Vec<String> {
-        let read = self.files.iter().filter_map(|(_, read)| read.as_ref().ok());
-        read.flat_map(Bootstrap::here).map(str::to_owned).collect()
+    /// Whether they may name servers on this machine.
+    pub(super) fn may_be_here(&self) -> bool {
+        self.is_given
     }
 
     /// What is wrong with them.
@@ -86,7 +87,7 @@ pub(crate) async fn refresh(
     settings: &Settings,
 ) -> Result<Vec<(&'static str, Result<(usize, String), String>)>, Problem> {
     let data = settings.data_dir();
-    let polite = super::polite(&data, settings.lookup.trial_server, Vec::new()).await?;
+    let polite = super::polite(&data, settings.lookup.trial_server).await?;
     let mut all = Vec::new();
     for kind in Kind::ALL {
         let url = format!("{PUBLISHED}{}", kind.file_name());
@@ -96,6 +97,7 @@ pub(crate) async fn refresh(
             media_type: "",
             bytes_max: FILE_BYTES_MAX,
             hosts: &[],
+            may_be_here: false,
             is_remembered: false,
         };
         let got = polite.get(&want, now(), Instant::now() + DEADLINE).await;

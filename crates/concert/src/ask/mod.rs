@@ -108,10 +108,7 @@ impl Asker {
         }
         let data = settings.data_dir();
         let rdap = lookup.rdap.then(|| Bootstraps::open(lookup.rdap_bootstrap.as_deref(), &data));
-        // Lists that were fetched name nobody here.
-        let given = rdap.as_ref().filter(|_| lookup.rdap_bootstrap.is_some());
-        let here = given.map(Bootstraps::here).unwrap_or_default();
-        let polite = polite(&data, lookup.trial_server, here).await?;
+        let polite = polite(&data, lookup.trial_server).await?;
         Ok(Some(Asker {
             polite,
             rdap,
@@ -170,8 +167,8 @@ fn question(subject: &Subject<'_>) -> Option<Question> {
     }
 }
 
-async fn polite(data: &Path, trial_server: Option<SocketAddr>, here: Vec<String>) -> Result<Polite, Problem> {
-    let options = Options { trial_server, here, ..Options::new(USER_AGENT, folder(data).join("live")) };
+async fn polite(data: &Path, trial_server: Option<SocketAddr>) -> Result<Polite, Problem> {
+    let options = Options { trial_server, ..Options::new(USER_AGENT, folder(data).join("live")) };
     Polite::new(options, now()).await.map_err(|why| Problem::new(format!("nobody outside can be asked: {why}")))
 }
 

@@ -32,6 +32,7 @@ pub(super) async fn ask(
             media_type: "",
             bytes_max: ANSWER_BYTES_MAX,
             hosts: &[],
+            may_be_here: known.may_be_here() && inquiry.is_here(),
             is_remembered: true,
         };
         let answer = polite.get(&want, now(), until).await;

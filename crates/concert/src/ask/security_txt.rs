@@ -45,6 +45,7 @@ async fn find(
                 media_type: "text/plain",
                 bytes_max: FILE_BYTES_MAX,
                 hosts: &hosts,
+                may_be_here: false,
                 is_remembered: true,
             };
             let got = polite.get(&want, now(), until).await;

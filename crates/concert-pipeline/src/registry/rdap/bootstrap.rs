@@ -144,11 +144,6 @@ impl Bootstrap {
         Some((self.servers.get(*server)?, weight))
     }
 
-    /// Servers on this machine.
-    pub fn here(&self) -> impl Iterator<Item = &str> {
-        self.servers.iter().map(String::as_str).filter(|server| is_here(server))
-    }
-
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -63,8 +63,8 @@ pub struct Inquiry {
     /// Every address that was put on the way, so that no loop goes round.
     seen: Vec<String>,
     followed: usize,
-    /// Where it begins, if that is on this machine: only such a server may lead to itself.
-    here: Option<String>,
+    /// Whether it begins on this machine: only such a server may lead to one there.
+    is_here: bool,
     /// Answers about something else than what was asked.
     astray: u64,
     /// Answers that left out on purpose whom to tell.
@@ -81,7 +81,7 @@ impl Inquiry {
             asked: None,
             seen: Vec::new(),
             followed: 0,
-            here: None,
+            is_here: false,
             astray: 0,
             redacted: 0,
             found: None,
@@ -99,7 +99,7 @@ impl Inquiry {
             Question::Name(name) => names(name, weight).into_iter().map(Question::Name).collect(),
             other => vec![other.clone()],
         };
-        inquiry.here = Some(server.to_owned()).filter(|server| is_here(server));
+        inquiry.is_here = is_here(server);
         for question in questions {
             let url = format!("{server}{}", question.path());
             inquiry.seen.push(url.clone());
@@ -141,6 +141,11 @@ impl Inquiry {
             },
         }
         Ok(())
+    }
+
+    /// Whether it begins on this machine, by the address of the server there.
+    pub fn is_here(&self) -> bool {
+        self.is_here
     }
 
     /// How many answers were about something else than what was asked.
@@ -212,8 +217,7 @@ impl Inquiry {
             self.pass_over(&url, &format!("more than {FOLLOWED_MAX} answers that others name"));
             return false;
         }
-        let is_here = self.here.as_ref().is_some_and(|server| url.starts_with(server.as_str()));
-        if !url.starts_with("https://") && !is_here {
+        if !url.starts_with("https://") && !(self.is_here && is_here(&url)) {
             self.pass_over(&url, "it is asked without encryption, which is not done");
             return false;
         }

@@ -1,7 +1,7 @@
 //! Small documents from servers of others, for questions that a person asks: politely, capped, remembered.
 //!
-//! Every request is encrypted and goes to an address on the Internet, but for servers on this machine that the caller
-//! names; the same server is asked at most twice
+//! Every request is encrypted and goes to an address on the Internet, but where the caller says that its way may lead to
+//! this machine; the same server is asked at most twice
 //! a second, and not at all while it wishes to be left alone (429, `Retry-After`). What came is remembered on
 //! disk: good answers for a day, refusals for an hour. What a document means is not known here.
 //!
@@ -13,7 +13,7 @@ mod kept;
 mod tests;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -48,8 +48,6 @@ pub struct Options {
     pub folder: PathBuf,
     /// Takes all requests over plain HTTP in place of those they are meant for.
     pub trial_server: Option<SocketAddr>,
-    /// Servers on this machine, `http://127.0.0.1:8080/`, that may be asked although nothing is encrypted.
-    pub here: Vec<String>,
     /// Shortest time between two requests to one server.
     pub interval: Duration,
 }
@@ -58,7 +56,7 @@ impl Options {
     /// Two requests a second.
     pub fn new(user_agent: &str, folder: PathBuf) -> Options {
         let interval = Duration::from_millis(500);
-        Options { user_agent: user_agent.to_owned(), folder, trial_server: None, here: Vec::new(), interval }
+        Options { user_agent: user_agent.to_owned(), folder, trial_server: None, interval }
     }
 }
 
@@ -75,6 +73,9 @@ pub struct Want<'w> {
     pub bytes_max: u64,
     /// Hosts that redirects may lead to; any when empty.
     pub hosts: &'w [&'w str],
+    /// Whether it may be on this machine by its address, `http://127.0.0.1:8080/`: whoever runs this site wrote down that
+    /// the way begins there.
+    pub may_be_here: bool,
     /// Whether the answer is remembered, and one that is remembered will do.
     pub is_remembered: bool,
 }
@@ -190,7 +191,9 @@ impl Polite {
         let bad = |why: String| Refused { why, holds: BAD_FOR };
         let mut url = Url::parse(want.url).map_err(|_| "it is no address".to_owned())?;
         for _ in 0..=REDIRECTS_MAX {
-            self.check(&url).map_err(bad)?;
+            if !(want.may_be_here && is_here(&url)) {
+                check(&url).map_err(bad)?;
+            }
             let response = self.send(&url, want.accept, now).await?;
             if let Some(next) = web::target(&response, &url).map_err(bad)? {
                 let host = next.host_str().unwrap_or_default();
@@ -223,13 +226,6 @@ impl Polite {
             return Ok(Got { url: url.into(), body });
         }
         Err(bad(format!("more than {REDIRECTS_MAX} redirects")))
-    }
-
-    /// Refuses what leads where we do not wish to go.
-    fn check(&self, url: &Url) -> Result<(), String> {
-        let is_named =
-            self.options.here.iter().any(|here| Url::parse(here).is_ok_and(|here| here.origin() == url.origin()));
-        if is_named && url.username().is_empty() && url.password().is_none() { Ok(()) } else { check(url) }
     }
 
     /// One request, when the server may be asked.
@@ -299,6 +295,16 @@ impl Polite {
 /// What is remembered of a server that is left alone, apart from its documents.
 fn pause_of(server: &str) -> String {
     format!("pause of {server}")
+}
+
+/// Whether this is a server on this machine by its address: a name may lead elsewhere.
+fn is_here(url: &Url) -> bool {
+    let is_own = match url.host() {
+        Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
+        _ => false,
+    };
+    is_own && url.scheme() == "http" && url.username().is_empty() && url.password().is_none()
 }
 
 /// Refuses addresses that others gave us and that lead where we do not wish to go.

@@ -43,7 +43,15 @@ impl Given {
 }
 
 fn want(url: &str) -> Want<'_> {
-    Want { url, accept: "application/rdap+json", media_type: "", bytes_max: 1000, hosts: &[], is_remembered: true }
+    Want {
+        url,
+        accept: "application/rdap+json",
+        media_type: "",
+        bytes_max: 1000,
+        hosts: &[],
+        may_be_here: false,
+        is_remembered: true,
+    }
 }
 
 #[tokio::test]
@@ -113,6 +121,10 @@ async fn redirects_lead_to_other_servers_but_never_out_of_encryption_or_the_inte
             ("a.example", "/inside") => to("https://10.0.0.1/there"),
             ("a.example", "/six") => to("https://[::1]/there"),
             ("a.example", "/self") => to("https://localhost/there"),
+            ("a.example", "/here") | ("127.0.0.1:1", "/on") => to("http://127.0.0.1:2/there"),
+            ("127.0.0.1:1", "/in") => to("http://10.0.0.1/there"),
+            ("127.0.0.1:1", "/name") => to("http://localhost/there"),
+            ("127.0.0.1:2", "/there") => Answer::new(200, "there"),
             ("a.example", "/login") => to("https://me:secret@b.example/there"),
             ("a.example", "/file") => to("file:///etc/passwd"),
             ("a.example", "/round") => to("/round"),
@@ -127,6 +139,7 @@ async fn redirects_lead_to_other_servers_but_never_out_of_encryption_or_the_inte
         ("inside", "leads to 10.0.0.1, which is not on the Internet"),
         ("six", "not on the Internet"),
         ("self", "leads to this machine"),
+        ("here", "without encryption"),
         ("login", "user name"),
         ("file", "not followed"),
         ("round", "more than 5 redirects"),
@@ -135,6 +148,16 @@ async fn redirects_lead_to_other_servers_but_never_out_of_encryption_or_the_inte
         let refused = given.get(&format!("https://a.example/{path}")).await.unwrap_err();
         assert!(refused.contains(why), "{path}: {refused}");
     }
+    // Whoever runs the site wrote down that the way begins on this machine.
+    let on = Want { may_be_here: true, is_remembered: false, ..want("http://127.0.0.1:1/on") };
+    assert_eq!(given.want(&on, NOW).await, Ok("http://127.0.0.1:2/there there".into()));
+    for (url, why) in
+        [("http://127.0.0.1:1/in", "without encryption"), ("http://127.0.0.1:1/name", "without encryption")]
+    {
+        assert!(given.want(&Want { url, ..on }, NOW).await.unwrap_err().contains(why), "{url}");
+    }
+    let stranger = Want { may_be_here: false, ..on };
+    assert!(given.want(&stranger, NOW).await.unwrap_err().contains("without encryption"));
     let narrow = Want { hosts: &["a.example"], is_remembered: false, ..want("https://a.example/other") };
     assert_eq!(given.want(&narrow, NOW).await, Err("it redirects to b.example, which is another host".into()));
     for url in ["http://a.example/", "https://192.168.0.1/", "a.example", "ftp://a.example/"] {
