@@ -19,7 +19,7 @@ pub(crate) struct Addressees {
     pub(crate) constituents: Arc<Constituents>,
     pub(crate) teams: Arc<Constituents>,
     pub(crate) registry: Option<Opened>,
-    /// Whom servers of registries named; nothing where the settings do not want them asked.
+    /// Whom servers of registries, and domains, named; nothing where the settings want neither asked.
     pub(crate) learned: Option<Arc<Constituents>>,
 }
 
@@ -99,7 +99,7 @@ impl Addressees {
         let parts = [
             (!self.constituents.is_empty(), "the constituents"),
             (self.registry.is_some(), "those whom registries name"),
-            (self.learned.is_some(), "those whom RDAP names"),
+            (self.learned.is_some(), "those whom RDAP or domains name"),
             (!self.teams.is_empty(), "the teams of last resort"),
         ];
         let there: Vec<&str> = parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part).collect();

@@ -257,7 +257,7 @@ impl Site {
     /// Everybody whom notices may go to, as far as the settings want it.
     pub(crate) fn addressees(&self) -> Addressees {
         let Book { constituents, teams, .. } = self.book();
-        let is_asked = self.settings.lookup.responsible.contains(&Whom::Rdap);
+        let is_asked = [Whom::Rdap, Whom::SecurityTxt].iter().any(|one| self.settings.lookup.responsible.contains(one));
         let learned = || Arc::clone(&self.parties.read().unwrap_or_else(PoisonError::into_inner).learned);
         let registry = open_registry(&self.settings, false);
         Addressees { constituents, registry, learned: is_asked.then(learned), teams }
@@ -473,7 +473,7 @@ fn return_address(settings: &Settings) -> Option<(String, Key)> {
     }
 }
 
-/// Since when whom a server of a registry named holds.
+/// Since when whom a server of a registry, or a domain, named holds.
 pub(crate) fn learned_since() -> Time {
     now().plus_seconds(-LEARNED_SECONDS)
 }

@@ -333,6 +333,43 @@ via = "outbox"
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_would_wait_for_a_contact_goes_to_whom_the_domain_names() {
+    let world = World::new("security_txt = true\nresponsible = [\"constituents\", \"security_txt\"]\n").await;
+    let settings = "[[feed]]\nname = \"f\"\nparser = \"ndjson\"\n[[notice]]\nname = \"n\"\ngroup_by = [\"party\"]\n\
+        to = \"responsible\"\nwhen = \"at once\"\nformat = \"csv\"\nvia = \"outbox\"\n";
+    fs::write(world.path("conf.d/feed.toml"), settings).unwrap();
+    let of = |member: &str, value: &str| format!("{{\"{member}\":\"{value}\",\"classification.type\":\"phishing\"}}\n");
+    let events = [
+        of("source.fqdn", "www.uni.example"),
+        of("source.url", "https://uni.example/login"),
+        of("source.fqdn", "old.example"),
+        of("source.ip", "192.0.2.7"),
+        of("source.fqdn", "mail.uni.internal"),
+    ];
+    fs::write(world.path("one.ndjson"), events.concat()).unwrap();
+    assert_eq!(world.run(&["ingest", "--feed", "f", "one.ndjson"]).await.0, 0);
+    assert!(world.web.requests().is_empty(), "reports wait for nobody");
+    assert_eq!(world.run(&["run", "--once"]).await.0, 0);
+    let (_, out, _) = world.run(&["notice", "list", "--name", "n", "--format", "ndjson"]).await;
+    let mut rows: Vec<_> = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
+    rows.sort_by_key(|row| row["state"].to_string());
+    let told = |row: &Value| (cells(row, &["state", "key", "to"]).join(" "), row["events"].clone());
+    let all: Vec<_> = rows.iter().map(told).collect();
+    let named = "delivered uni.example (security.txt) cert@uni.example".to_owned();
+    assert_eq!((all.len(), &all[0], &all[1].1), (2, &(named, json!(2)), &json!(3)), "{all:?}");
+    assert!(rows[1]["state"] == "no-contact", "{rows:?}");
+    // Nobody is asked about what lies within a site, and RDAP not at all.
+    let asked = world.web.requests();
+    let hosts: Vec<&str> = asked.iter().filter_map(|request| request.header("host")).collect();
+    assert!(hosts.iter().all(|host| ["www.uni.example", "uni.example", "old.example"].contains(host)), "{hosts:?}");
+    let shown = world.run(&["contact", "show", "uni.example (security.txt)", "--format", "json"]).await.1;
+    assert!(
+        shown.contains("vulnerability") && shown.contains("security.txt https://www.uni.example/security"),
+        "{shown}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_domain_is_asked_for_its_security_txt() {
     let world = World::new(BOTH).await;
     let (rows, err) = world.who(&["https://www.uni.example/x?y"]).await;

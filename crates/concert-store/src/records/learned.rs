@@ -1,5 +1,5 @@
-//! Whom servers of registries (RDAP) named for networks for which the contact book had nobody: each answer by itself,
-//! so that an answer about a network takes the place of the one before.
+//! Whom servers of registries (RDAP) named for networks, and domains for themselves (security.txt), for which the contact
+//! book had nobody: each answer by itself, so that one about the same takes the place of the one before.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use super::{Records, trouble};
 const ANSWERS_MAX: i64 = 100_000;
 
 impl Records {
-    /// Whom answers since a moment name. Networks of the same party are told together, with the contacts of the newest
-    /// answer.
+    /// Whom answers since a moment name. Networks and domains of the same party are told together, with the contacts of the
+    /// newest answer.
     pub async fn learned(&self, since: Time) -> Result<Vec<Party>, Problem> {
         let sql = "SELECT party AS name, body FROM learned WHERE learned >= ?1 ORDER BY learned DESC, network";
         let rows = sqlx::query(sql).bind(since.0).fetch_all(self.pool()).await.map_err(trouble)?;
@@ -22,14 +22,17 @@ impl Records {
         for row in &rows {
             let party = read_party(row)?;
             match known.get_mut(&party.name) {
-                Some(newest) => newest.prefixes.extend(party.prefixes),
+                Some(newest) => {
+                    newest.prefixes.extend(party.prefixes);
+                    newest.domains.extend(party.domains);
+                }
                 None => drop(known.insert(party.name.clone(), party)),
             }
         }
         Ok(known.into_values().collect())
     }
 
-    /// Keeps answers: a network as its registry writes it, and whom it names. Whoever keeps parties in memory reads them
+    /// Keeps answers: a network as its registry writes it, or a domain, and whom it names. Whoever keeps parties in memory reads them
     /// anew.
     pub async fn learn(&self, answers: &[(String, Party)], now: Time) -> Result<(), Problem> {
         let mut change = self.change().await?;

@@ -88,13 +88,16 @@ pub(crate) fn bootstrap_origins(given: Option<&Path>, data: &Path) -> Vec<String
     Bootstraps::open(given, data).said()
 }
 
+/// Whom a domain names: the address of the file, the domain and what it says.
+pub(crate) type NamedByDomain = (String, String, SecurityTxt);
+
 /// What was learned of one value.
 #[derive(Default)]
 pub(crate) struct Learned {
     /// Whom RDAP names.
     pub(crate) rdap: Option<Found>,
-    /// Whom the domain itself names: the address of the file, its domain and what it says.
-    pub(crate) security_txt: Option<(String, String, SecurityTxt)>,
+    /// Whom the domain itself names.
+    pub(crate) security_txt: Option<NamedByDomain>,
     /// What was passed over and why.
     pub(crate) passed_over: Vec<String>,
 }
@@ -136,14 +139,23 @@ impl Asker {
             learned.passed_over.extend(passed_over);
         }
         let is_wanted = purpose.is_none_or(|purpose| purpose.eq_ignore_ascii_case(security_txt::PURPOSE));
-        if let (true, true, Subject::Name(name), None) = (self.security_txt, is_wanted, &subject, subject.nobodys()) {
-            let mut refused = *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner);
-            let (found, passed_over) = security_txt::ask(&self.polite, name, &mut refused).await;
-            *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+        if let (true, Subject::Name(name), None) = (is_wanted, &subject, subject.nobodys()) {
+            let (found, passed_over) = self.ask_domain(name).await;
             learned.security_txt = found;
             learned.passed_over.extend(passed_over);
         }
         learned
+    }
+
+    /// Asks a name, and the domains above it, whom they name themselves.
+    pub(crate) async fn ask_domain(&self, name: &str) -> (Option<NamedByDomain>, Vec<String>) {
+        if !self.security_txt {
+            return (None, Vec::new());
+        }
+        let mut refused = *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = security_txt::ask(&self.polite, name, &mut refused).await;
+        *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+        asked
     }
 }
 

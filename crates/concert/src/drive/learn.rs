@@ -1,15 +1,18 @@
-//! Asking the servers of registries (RDAP) about networks for which the contact book has nobody, where the settings
-//! want it: notices that would wait for a contact go to whom they name.
+//! Asking the servers of registries (RDAP) about networks, and domains for their security.txt, for which the contact book
+//! has nobody, where the settings want it: notices that would wait for a contact go to whom they name.
 //!
 //! Nothing waits for an answer: it is kept like an import of parties, and whatever waits is looked at again. What a
-//! server said of a network holds for the whole network, so a report about a thousand of its addresses is one question.
+//! server said of a network holds for the whole network, so a report about a thousand of its addresses is one question;
+//! so does what a domain says for all names below it.
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::{Contact, Event, Net, Party, Problem, Time};
+use concert_model::host::{self, Host};
+use concert_model::{Contact, Event, Field, Net, Party, Problem, Time};
 use concert_pipeline::enrich::book;
 use concert_pipeline::enrich::constituents::address;
 use concert_pipeline::registry::rdap::Found;
@@ -17,7 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{responsible, unclaimed};
-use crate::ask::Asker;
+use crate::ask::{Asker, NamedByDomain, SECURITY_TXT_PURPOSE};
 use crate::settings::Whom;
 use crate::wire::{self, Site};
 
@@ -27,7 +30,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const QUESTIONS_MAX: usize = 50;
 /// Longest time of one round.
 const ROUND_MAX: Duration = Duration::from_secs(60);
-/// Addresses that wait to be asked about. Those for which there is no room are found when all begins anew.
+/// Addresses and names that wait to be asked about. Those for which there is no room are found when all begins anew.
 const OPEN_MAX: usize = 10_000;
 /// After so long all begins anew, and whatever brought nobody is asked again.
 const AGAIN_AFTER: Duration = Duration::from_secs(3_600);
@@ -36,11 +39,20 @@ const AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 struct Learner {
     /// Notices made since then are yet to be looked at; all of them at first.
     from: Option<Time>,
-    /// Addresses that are to be asked about.
-    open: VecDeque<IpAddr>,
-    /// Those, and those that were asked about.
-    known: HashSet<IpAddr>,
+    /// What is to be asked about.
+    open: VecDeque<About>,
+    /// That, and what was asked about.
+    known: HashSet<About>,
     since: Instant,
+}
+
+/// What is asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum About {
+    /// Whom its registry names.
+    Address(IpAddr),
+    /// Whom it names itself, or a domain above it.
+    Name(String),
 }
 
 impl Default for Learner {
@@ -52,13 +64,14 @@ impl Default for Learner {
 impl Learner {
     /// Looks through what waits, and asks.
     async fn round(&mut self, site: &Site) -> Result<(), Problem> {
-        if !site.settings.lookup.responsible.contains(&Whom::Rdap) {
+        let wanted = [Whom::Rdap, Whom::SecurityTxt].map(|one| site.settings.lookup.responsible.contains(&one));
+        if wanted == [false; 2] {
             return Ok(());
         }
         if self.since.elapsed() > AGAIN_AFTER {
             *self = Self::default();
         }
-        let ready = self.look(site).await?;
+        let ready = self.look(site, wanted).await?;
         if !ready.is_empty() {
             responsible::address_some(site, &ready).await?;
         }
@@ -69,14 +82,14 @@ impl Learner {
         let learned = self.ask(&asker).await;
         if !learned.is_empty() {
             site.store.records.learn(&learned, wire::now()).await?;
-            tracing::info!(networks = learned.len(), "servers of registries named whom to tell");
+            tracing::info!(answers = learned.len(), "servers of registries and domains named whom to tell");
         }
         Ok(())
     }
 
-    /// Notes the addresses of which nobody knows whose they are, in notices that are new. Gives those for which somebody
-    /// is there by now.
-    async fn look(&mut self, site: &Site) -> Result<HashSet<String>, Problem> {
+    /// Notes the addresses and names of which nobody knows whose they are, in notices that are new. Gives those for which
+    /// somebody is there by now.
+    async fn look(&mut self, site: &Site, wanted: [bool; 2]) -> Result<HashSet<String>, Problem> {
         let (mut ready, now) = (HashSet::new(), wire::now());
         let waiting = responsible::waiting_from(site, self.from).await?;
         if waiting.iter().any(|notice| notice.party.is_empty()) {
@@ -85,7 +98,7 @@ impl Learner {
                 let Some((_, members)) = site.store.records.notice(&notice.id).await? else { continue };
                 for stored in site.store.load(&[&members]).await?.of(&members) {
                     match unclaimed::party(&book, &barred, &stored.event)?.is_empty() {
-                        true => self.note(&stored.event),
+                        true => self.note(&stored.event, wanted),
                         false => drop(ready.insert(notice.id.clone())),
                     }
                 }
@@ -95,37 +108,76 @@ impl Learner {
         Ok(ready)
     }
 
-    /// Notes the address of an event that is nobody's so far, once, as long as there is room.
-    fn note(&mut self, event: &Event<'_>) {
-        if let Some(address) = address(event).filter(|_| !book::is_nobodys(event) && self.open.len() < OPEN_MAX)
-            && self.known.insert(address)
-        {
-            self.open.push_back(address);
+    /// Notes what of an event that is nobody's so far may be asked about, once, as long as there is room.
+    fn note(&mut self, event: &Event<'_>, [rdap, security_txt]: [bool; 2]) {
+        if book::is_nobodys(event) {
+            return;
+        }
+        let address = address(event).filter(|_| rdap).map(About::Address);
+        let name = name(event).filter(|_| security_txt).map(About::Name);
+        for about in address.into_iter().chain(name) {
+            if self.open.len() < OPEN_MAX && self.known.insert(about.clone()) {
+                self.open.push_back(about);
+            }
         }
     }
 
-    /// Asks about some addresses. Gives each network with whom its server names.
+    /// Asks about some of it. Gives each network or domain with whom it is told for.
     async fn ask(&mut self, asker: &Asker) -> Vec<(String, Party)> {
         let until = Instant::now() + ROUND_MAX;
         let (mut learned, mut asked) = (Vec::<(String, Party)>::new(), 0);
-        while let Some(address) = self.open.pop_front() {
-            if is_learned(&learned, address) {
+        while let Some(about) = self.open.pop_front() {
+            if is_learned(&learned, &about) {
                 continue;
             }
             if asked == QUESTIONS_MAX || Instant::now() > until {
-                self.open.push_front(address);
+                self.open.push_front(about);
                 break;
             }
             asked += 1;
-            learned.extend(asker.ask(&address.to_string(), None).await.rdap.and_then(party));
+            learned.extend(match &about {
+                About::Address(address) => asker.ask(&address.to_string(), None).await.rdap.and_then(party),
+                About::Name(name) => asker.ask_domain(name).await.0.and_then(holder),
+            });
         }
         learned
     }
 }
 
-/// Whether an address lies in a network of which somebody was named just now.
-fn is_learned(learned: &[(String, Party)], address: IpAddr) -> bool {
-    learned.iter().any(|(_, party)| party.prefixes.iter().any(|net| net.contains(address)))
+/// The name that an event is about, or that its URL leads to.
+fn name(event: &Event<'_>) -> Option<String> {
+    let url = event.text(Field::SOURCE_URL);
+    let host = || match url.as_deref().and_then(host::url_host)?.0 {
+        Host::Domain(name) => Some(name.into_owned()),
+        Host::Ip(_) => None,
+    };
+    event.text(Field::SOURCE_FQDN).map(Cow::into_owned).or_else(host).filter(|name| name.contains('.'))
+}
+
+/// Whether something lies in a network or domain of which somebody was named just now.
+fn is_learned(learned: &[(String, Party)], about: &About) -> bool {
+    let is_in = |party: &Party| match about {
+        About::Address(address) => party.prefixes.iter().any(|net| net.contains(*address)),
+        About::Name(name) => party.domains.iter().any(|domain| {
+            name.strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        }),
+    };
+    learned.iter().any(|(_, party)| is_in(party))
+}
+
+/// A domain, and whom it names for itself; nothing where it names no mail address.
+fn holder((url, domain, file): NamedByDomain) -> Option<(String, Party)> {
+    let contact = |mail: String| Contact {
+        purpose: SECURITY_TXT_PURPOSE.into(),
+        mail,
+        language: file.languages.clone(),
+        origin: format!("security.txt {url}"),
+        ..Contact::default()
+    };
+    let contacts: Vec<Contact> = file.mails.iter().cloned().map(contact).collect();
+    let name = format!("{domain} (security.txt)");
+    let party = Party { name, domains: vec![domain.clone()], contacts, ..Party::default() };
+    (!party.contacts.is_empty()).then_some((domain, party))
 }
 
 /// The network that an answer is about, and whom it names for it.
@@ -162,7 +214,7 @@ pub(super) async fn once(site: &Site) {
 /// Trouble with servers of others holds nothing up.
 async fn round(site: &Site, learner: &mut Learner) {
     if let Err(problem) = learner.round(site).await {
-        tracing::warn!("servers of registries are asked again later: {problem}");
+        tracing::warn!("servers of registries and domains are asked again later: {problem}");
     }
 }
 

@@ -234,15 +234,18 @@ pub enum Whom {
     Registries,
     /// Whom the servers of registries name when they are asked for what else nobody would be told of.
     Rdap,
+    /// Whom domains name in their security.txt, likewise.
+    SecurityTxt,
     /// Teams of last resort.
     Teams,
 }
 
 impl Whom {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 5] = [
         ("constituents", Self::Constituents),
         ("registries", Self::Registries),
         ("rdap", Self::Rdap),
+        ("security_txt", Self::SecurityTxt),
         ("teams", Self::Teams),
     ];
     /// Those that the site has itself.
@@ -284,6 +287,10 @@ impl Lookup {
             let why = "nothing falls to whom RDAP names as long as it is not asked";
             keys.problem("responsible", why, "rdap = true");
         }
+        if responsible.contains(&Whom::SecurityTxt) && !security_txt {
+            let why = "nothing falls to whom domains name as long as they are not asked";
+            keys.problem("responsible", why, "security_txt = true");
+        }
         keys.finish();
         Self {
             asn,
@@ -318,7 +325,8 @@ fn trial_server(keys: &mut Keys<'_>) -> Option<SocketAddr> {
 /// Whom events may fall to; everybody without the setting.
 fn whom(keys: &mut Keys<'_>) -> Vec<Whom> {
     let about = "whom events may fall to: `constituents`, `registries` and `teams`, as far as they were imported, and \
-                 `rdap`: notices that would wait for a contact go to whom the servers of registries name";
+                 `rdap` and `security_txt`: notices that would wait for a contact go to whom the servers of registries, or \
+                 the domains themselves, name";
     let words = keys.texts_or("responsible", &Whom::AT_FIRST, about);
     let mut whom = Vec::new();
     for word in &words {
