@@ -989,6 +989,9 @@ async fn what_comes_back_stands_with_every_notice_that_went_in_one_mail() {
     let other = notices.iter().find(|row| row["id"] != number.as_str()).unwrap();
     let (other_number, text) = (other["id"].as_str().unwrap(), String::from_utf8_lossy(&mails[0].bytes).into_owned());
     assert!(other["goes_with"] == number.as_str() && text.contains(other_number), "each has its own number");
+    let mail_id = header(&mails[0], "Message-ID");
+    let listed = world.rows(&["notice", "list"]);
+    assert!(notices.iter().chain(&listed).all(|row| row["message_id"] == mail_id.as_str()), "{notices:?} {listed:?}");
     // One that answers the mail, and one that names the other notice, which a person takes.
     world.dovecot.deliver(&reply(&mails[0], "gone@net.example", "", "one@net.example")).unwrap();
     let answers = format!("In-Reply-To: <{}>\r\n", header(&mails[0], "Message-ID"));
@@ -1079,9 +1082,6 @@ async fn trying_again_what_becomes_several_notices_names_all_of_them() {
     assert!(code == 0 && said.contains("\"it goes to abuse@b.example\"") && said.contains(several), "{said}");
     let log = world.done(&["audit", "--object", &format!("notice {}", waiting[0].0), "--format", "ndjson"]);
     assert!(log.contains(several), "{log}");
-    let mail_id = header(&mails[0], "Message-ID");
-    let listed = world.rows(&["notice", "list"]);
-    assert!(notices.iter().chain(&listed).all(|row| row["message_id"] == mail_id.as_str()), "{notices:?} {listed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1332,6 +1332,43 @@ async fn contacts_of_registries_are_known_from_the_first_notice_on_and_asked_too
     assert_eq!(health["state"], "alive", "{health}");
     world.done(&["forget", "abuse@small.example", "--yes"]);
     assert_eq!(row("abuse@small.example"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_of_another_site_is_a_report_without_a_receipt_and_goes_round_once() {
+    let (Some(world), Some(other)) = (World::new().await, World::new().await) else { return };
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    for world in [&world, &other] {
+        world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
+    }
+    other.event("192.0.2.1");
+    let sent = other.smtp.mails().remove(0);
+    world.dovecot.deliver(&String::from_utf8_lossy(&sent.bytes)).unwrap();
+    world.once();
+    let mails = world.mails();
+    // Its From is our own address in this test, which is never believed.
+    assert!(mails[0].starts_with("aside generated it says that it is from ourselves"), "{mails:?}");
+    let theirs = |mail: &Mail| String::from_utf8_lossy(&mail.bytes).replace("cert@cert.example", "cert@other.example");
+    world.dovecot.deliver(&theirs(&sent).replace("To: Gone@net.example", "To: cert@cert.example")).unwrap();
+    world.once();
+    let mails = world.mails();
+    assert!(mails[1].starts_with("taken complaint no receipt: it is no mail of a person"), "{mails:?}");
+    let events = world.rows(&["events"]);
+    assert_eq!((events.len(), &events[0]["source.ip"]), (1, &"192.0.2.1".into()), "{events:?}");
+    assert_eq!(events[0]["classification.type"], "scanner", "{events:?}");
+    let told = world.smtp.mails();
+    assert_eq!(told.iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>(), ["Gone@net.example"]);
+    // The other site hears of it in turn, and knows the problem.
+    other.dovecot.deliver(&theirs(&told[0]).replace("To: Gone@net.example", "To: cert@cert.example")).unwrap();
+    other.once();
+    assert!(other.mails()[0].starts_with("taken complaint no receipt"), "{:?}", other.mails());
+    // What comes by mail is told once more, since it came by another feed; there it ends.
+    assert_eq!((other.rows(&["events"]).len(), other.smtp.count()), (2, 2));
+    let back = other.smtp.mails().remove(1);
+    world.dovecot.deliver(&theirs(&back).replace("To: Gone@net.example", "To: cert@cert.example")).unwrap();
+    world.once();
+    assert!(world.mails()[2].starts_with("taken complaint no receipt"), "{:?}", world.mails());
+    assert_eq!((world.rows(&["events"]).len(), world.smtp.count()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,7 +127,10 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, text: &str,
     if is_feedback {
         return (Kind::Feedback, "it is a feedback report".into());
     }
-    let is_answer = is_answer || number::numbers(subject).next().is_some();
+    // A notice of another Concert bears its own number, which is also in its Message-ID: it answers nothing.
+    let own = message.message_id().unwrap_or_default();
+    let own = own.split(['.', '@']).next().unwrap_or_default();
+    let is_answer = is_answer || number::numbers(subject).any(|number| !number.eq_ignore_ascii_case(own));
     let plain = without_marks(subject);
     let (begins, is_reply) = bare(&plain);
     if let Some(why) = answering(message, &plain, begins, is_answer) {
@@ -138,12 +141,12 @@ pub(super) fn kind(message: &Message<'_>, from: &str, subject: &str, text: &str,
     if let Some(why) = generated(message) {
         return (by_machine, why);
     }
-    // People write to lists, and no mail program writes these headers.
-    if [HeaderName::ListId, HeaderName::ListPost].into_iter().any(|name| message.header(name).is_some()) {
-        return (Kind::List, "it has headers of a list".into());
     if let Some(why) = receipts::shown(&plain, is_reply, text).filter(|_| is_answer) {
         return (Kind::AutoReply, why);
     }
+    // People write to lists, and no mail program writes these headers.
+    if [HeaderName::ListId, HeaderName::ListPost].into_iter().any(|name| message.header(name).is_some()) {
+        return (Kind::List, "it has headers of a list".into());
     }
     let is_set = |name: &&str| header(message, name).is_some_and(|value| !is_no(&value));
     if let Some(name) = LOOPS.into_iter().find(is_set) {
@@ -191,9 +194,6 @@ fn answering(message: &Message<'_>, subject: &str, begins: &str, is_answer: bool
 const ANSWERS: [&str; 7] = ["re:", "re :", "aw:", "antw:", "sv:", "vs:", "rif:"];
 const PREFIXES_MAX: usize = 4;
 
-/// Whether a header says that it is not so.
-fn is_no(value: &str) -> bool {
-    matches!(value, "no" | "false" | "0")
 /// A subject without what stands in front of it, and whether that says that it answers. Trackers put their number first.
 fn bare(subject: &str) -> (&str, bool) {
     let (mut begins, mut is_reply) = (subject.trim_start(), false);
@@ -207,6 +207,9 @@ fn bare(subject: &str) -> (&str, bool) {
     (begins, is_reply)
 }
 
+/// Whether a header says that it is not so.
+fn is_no(value: &str) -> bool {
+    matches!(value, "no" | "false" | "0")
 }
 
 /// Lower case, without the accents that some programs lose.
@@ -217,12 +220,12 @@ pub(super) fn without_marks(text: &str) -> String {
         'í' | 'ı' => 'i',
         'ó' | 'ö' | 'ø' => 'o',
         'ú' | 'ü' => 'u',
+        'ç' => 'c',
         'ď' => 'd',
+        'ñ' => 'n',
         'ź' => 'z',
         c => c,
-        'ç' => 'c',
     };
-        'ñ' => 'n',
     text.to_lowercase().chars().map(plain).collect()
 }
 
