@@ -25,6 +25,7 @@ struct Inside {
     refuse: Option<String>,
     steps_left: Option<usize>,
     ahead_seconds: i64,
+    remembered: usize,
 }
 
 impl Memory {
@@ -54,6 +55,11 @@ impl Memory {
     /// Refuses everything from now on, or takes it again.
     pub(crate) fn refuse(&self, why: Option<&str>) {
         self.inside.lock().unwrap().refuse = why.map(str::to_owned);
+    }
+
+    /// How often something was remembered.
+    pub(crate) fn remembered(&self) -> usize {
+        self.inside.lock().unwrap().remembered
     }
 
     /// Lets so many seconds pass.
@@ -124,7 +130,11 @@ impl Intake for Memory {
 
     async fn remember(&self, feed: &str, name: &str, value: &str) -> Result<(), String> {
         self.step().await;
-        self.inside.lock().unwrap().values.insert(format!("{feed} {name}"), value.to_owned());
+        {
+            let mut inside = self.inside.lock().unwrap();
+            inside.remembered += 1;
+            inside.values.insert(format!("{feed} {name}"), value.to_owned());
+        }
         self.step().await;
         Ok(())
     }

@@ -3,10 +3,11 @@
 //! `path` is one file, or a folder of which every file that matches is followed. What is remembered
 //! of a file hangs on its inode, so it may be renamed (log rotation): the old file is read to its
 //! end before the new one, and so is what was born and rotated away in between. A file that became shorter, or that begins with other bytes than before,
-//! is a new file. Before lines are kept, the span they fill is remembered; after a kill exactly that
-//! span is read again, so nothing is doubled. A last line without its end waits for it; only when
+//! is a new file. Before lines are kept, the spans they fill are remembered, of many files at once; after a kill exactly
+//! those spans are read again, so nothing is doubled. A last line without its end waits for it; only when
 //! the file has been rotated away is it taken as it is.
 
+mod batch;
 mod follow;
 mod rotated;
 mod span;
@@ -18,17 +19,18 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use concert_model::Problem;
 use concert_model::problem::counted;
-use concert_model::{Origin, Problem, Receipt};
 use tokio_util::sync::CancellationToken;
 
+use self::batch::Batch;
 use self::rotated::Sought;
 use self::span::Span;
 use self::state::State;
 use super::lines::{SPAN_BYTES_MAX, TICK};
 use super::{From, Pattern, Stamp, list, shown};
 use crate::collect::{Backoff, Setup, Told, wait};
-use crate::{Body, Collector, Health, Intake};
+use crate::{Collector, Health, Intake};
 
 /// Files followed at a time.
 const FOLLOWED_MAX: usize = 1000;
@@ -128,7 +130,7 @@ impl Tail {
             round.trouble = Some(why);
             return round;
         }
-        let mut unread: Vec<String> = Vec::new();
+        let (mut unread, mut batch) = (Vec::<String>::new(), Batch::default());
         for at in 0..state.files.len() {
             let Some(file) = state.files.get_mut(at).filter(|file| !file.finished) else { continue };
             let seen = here.get(&(file.device, file.inode)).map(|found| found.path.as_path());
@@ -139,7 +141,7 @@ impl Tail {
             }
             let name = file.name.clone();
             let read = match file.open(seen).await {
-                Ok(()) => self.read(intake, state, at).await,
+                Ok(()) => self.read(intake, state, at, &mut batch).await,
                 Err(why) => Err(why),
             };
             match read {
@@ -150,6 +152,14 @@ impl Tail {
                 }
                 Err(why) => round.trouble = Some(why),
             }
+            if batch.is_full()
+                && let Err(why) = self.keep(intake, state, &mut batch).await
+            {
+                round.trouble = Some(why);
+            }
+        }
+        if let Err(why) = self.keep(intake, state, &mut batch).await {
+            round.trouble = Some(why);
         }
         let before = state.files.len();
         let keeps = self.last_of(state);
@@ -225,14 +235,16 @@ impl Tail {
         true
     }
 
-    /// Reads one span of one file and keeps it. Says whether more waits.
-    async fn read(&self, intake: &dyn Intake, state: &mut State, at: usize) -> Result<bool, String> {
+    /// Reads one span of one file, to be kept with others. Says whether more waits.
+    async fn read(&self, intake: &dyn Intake, state: &mut State, at: usize, batch: &mut Batch) -> Result<bool, String> {
         let Some(file) = state.files.get_mut(at) else { return Ok(false) };
         if file.is_unchanged().await {
             return Ok(false);
         }
         let written = file.size_and_write().await.and_then(|(_, written)| since_1970(written));
         if file.was_truncated().await {
+            // The places of other files change with it.
+            self.keep(intake, state, batch).await?;
             if self.begin_anew(intake, state, at).await? {
                 return Ok(true);
             }
@@ -247,28 +259,7 @@ impl Tail {
             file.finished = ending;
             return Ok(false);
         };
-        let end = start + bytes.len() as u64;
-        let (name, inode, serial) = (file.name.clone(), file.first_inode, file.serial);
-        if file.plan != end {
-            file.plan = end;
-            self.remember(intake, state).await?;
-        }
-        let receipt = Receipt {
-            feed: self.setup.feed.clone(),
-            origin: Origin::File(format!("{name}@{inode}:{start}#{serial}")),
-            received: intake.now(),
-            sender: String::new(),
-            file_name: name.clone(),
-            url: String::new(),
-            media_type: String::new(),
-        };
-        let kept = intake.keep(receipt, Body::Bytes(bytes)).await;
-        kept.map_err(|why| format!("lines of {name} cannot be kept now: {why}"))?;
-        if let Some(file) = state.files.get_mut(at) {
-            file.offset = end;
-            file.note_head().await;
-        }
-        self.remember(intake, state).await?;
+        batch.add(at, start, bytes);
         Ok(more)
     }
 

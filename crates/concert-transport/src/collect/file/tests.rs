@@ -610,6 +610,61 @@ async fn a_kill_at_any_step_neither_loses_nor_doubles_a_line() {
 }
 
 #[tokio::test]
+async fn what_is_remembered_of_many_files_is_written_once_for_many() {
+    let site = tempfile::tempdir().unwrap();
+    let folder = site.path().join("logs");
+    fs::create_dir(&folder).unwrap();
+    let lines = (0..250).map(|number| format!("{number}\n")).collect::<Vec<_>>();
+    for (line, age) in lines.iter().zip((1..=250).rev()) {
+        old(&folder.join(format!("{}.log", line.trim())), line, age * 60);
+    }
+    let memory = Memory::default();
+    let text = "path = \"logs/\"\npattern = \"*.log\"\nmode = \"tail\"";
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!(memory.texts(), lines);
+    // That they are there, then twice for each batch of a hundred.
+    assert_eq!(memory.remembered(), 7);
+    for line in &lines[..2] {
+        fs::write(folder.join(format!("{}.log", line.trim())), format!("{line}more\n")).unwrap();
+    }
+    collector(site.path(), text).once(&memory).await.unwrap();
+    assert_eq!((memory.kept().len(), memory.remembered()), (252, 9));
+}
+
+#[tokio::test]
+async fn a_kill_at_any_step_neither_loses_nor_doubles_a_line_of_many_files() {
+    let text = "path = \"logs/\"\npattern = \"*.log\"\nmode = \"tail\"";
+    let lines = ["1\n", "2\n", "3\n", "4\n"];
+    for steps in 0..60 {
+        let site = tempfile::tempdir().unwrap();
+        let folder = site.path().join("logs");
+        fs::create_dir(&folder).unwrap();
+        for (line, age) in lines.iter().zip((1..=4).rev()) {
+            old(&folder.join(format!("{}.log", line.trim())), line, age * 60);
+        }
+        let memory = Memory::default();
+        let ended = killed_after(&*collector(site.path(), text), &memory, steps).await;
+        // Each goes on growing before the next process looks.
+        for line in lines {
+            let path = folder.join(format!("{}.log", line.trim()));
+            fs::write(&path, format!("{line}more {line}")).unwrap();
+        }
+        collector(site.path(), text).once(&memory).await.unwrap();
+        let mut got: Vec<String> =
+            memory.texts().iter().flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        got.sort();
+        let mut want: Vec<String> =
+            lines.iter().flat_map(|line| [line.trim().to_owned(), format!("more {}", line.trim())]).collect();
+        want.sort();
+        assert_eq!(got, want, "killed after {steps} steps");
+        if ended {
+            return;
+        }
+    }
+    panic!("the look never came to its end");
+}
+
+#[tokio::test]
 async fn live_lines_come_within_half_a_second_and_a_bit() {
     let site = tempfile::tempdir().unwrap();
     let path = site.path().join("app.log");
