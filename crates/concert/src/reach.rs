@@ -33,6 +33,11 @@ impl Reach {
         Self { parties: None, person: Person::operator("") }
     }
 
+    /// Whether it is that of whoever sits at the machine.
+    pub(crate) fn is_operators(&self) -> bool {
+        self.person.is_operator
+    }
+
     /// Whether it is everybody's.
     pub(crate) fn is_all(&self) -> bool {
         self.parties.is_none()

@@ -507,7 +507,8 @@ fn commands_do_nothing_with_what_is_above_the_clearance() {
     fs::write(site.dir().join("concert.toml"), format!("{settings}\n{more}")).unwrap();
     fs::write(site.dir().join("lines"), "{\"source.ip\":\"192.0.2.7\",\"classification.type\":\"scanner\"}\n").unwrap();
     site.done(&["ingest", "--feed", "closed", "lines", "--quiet"]);
-    let held = site.rows(&["notice", "list", "--name", "held", "--format", "ndjson"])[0]["id"].as_str().unwrap().to_owned();
+    let held =
+        site.rows(&["notice", "list", "--name", "held", "--format", "ndjson"])[0]["id"].as_str().unwrap().to_owned();
     site.done(&["user", "add", "amy", "--full-name", "Amy", "--role", "handler", "--clearance", "amber"]);
     let refused = |args: &[&str], why: &str| {
         let (code, out, err) = site.run(&[args, &["--as", "amy"]].concat(), "");

@@ -348,7 +348,11 @@ mod tests {
         check(ANSWERS, "Re: 12 events", "Estimado cliente:\n\nEsta es una respuesta automática.");
         check("", &format!("[Caso #99] {OURS}"), "Su solicitud ha sido registrada.");
         // Whoever is greeted is nobody who did anything.
-        check("", &format!("[#ABC-123-45678]: {OURS}"), "Dear Customer,\n\nYour request has been received under the number 12.");
+        check(
+            "",
+            &format!("[#ABC-123-45678]: {OURS}"),
+            "Dear Customer,\n\nYour request has been received under the number 12.",
+        );
         // What somebody may have answered counts together with the text.
         check(ANSWERS, "Re: Ticket #12 has been created", "Your ticket has been assigned to the abuse team.");
         for nobody in ["no_reply", "helpdesk.noreply", "abuse-no-reply", "autoreply", "keine-antwort"] {

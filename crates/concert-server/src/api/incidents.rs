@@ -30,6 +30,9 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let (slice, [status, classification, kind, severity, late]) =
         parameters(query, ["status", "classification", "type", "severity", "late_answers"])?;
+    if classification.is_some() && kind.is_some() {
+        return Err(Problem::wrong("`classification` and `type` are two names of one: give one of them"));
+    }
     let classification = classification.or(kind);
     let late = match late.as_deref() {
         None | Some("false") => false,

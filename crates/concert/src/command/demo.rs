@@ -58,12 +58,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     };
     let dir = match (&args.dir, &temporary) {
+        (Some(dir), _) if is_taken(dir) => {
+            let problem = Problem::new("other things are in it").at(dir.display().to_string());
+            return Err(Failure::usage(problem.hint("name a new folder, or an empty one")));
+        }
         (Some(dir), _) => dir.clone(),
         (None, Some(temporary)) => temporary.path().to_owned(),
         (None, None) => return Err(Failure::outside(Problem::new("no folder for the demo"))),
     };
     super::runtime()?.block_on(demo(args, &dir))?;
     Ok(Exit::Done)
+}
+
+/// Whether something is in a folder.
+fn is_taken(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 async fn demo(args: &Args, dir: &Path) -> Result<(), Failure> {

@@ -36,7 +36,8 @@ use crate::wire;
 pub(super) struct Args {
     /// Only events for which this condition holds.
     condition: Option<String>,
-    /// Only events from this moment on: a time, a date (UTC), or how long ago ("24h", "7d").
+    /// Only events from this moment on, by the time they happened (`time.source`), not by when they came: a time, a date
+    /// (UTC), or how long ago ("24h", "7d").
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     since: Option<Time>,
     /// Only events before this moment.

@@ -133,7 +133,7 @@ pub(super) async fn findings(pages: &Pages, person: &Person, slice: &Slice) -> R
 pub(super) async fn party(pages: &Pages, person: &Person, name: &str) -> Result<Value, Refusal> {
     let (site, reach) = seen(pages, person)?;
     let found = show::find(name, &site.store, &site.settings.data_dir(), &reach).await.map_err(failed)?;
-    let known = Known::read(&site.store.records, site.keyring()).await.map_err(failed)?;
+    let known = Known::read(&site.store.records, site.keyring()).await.map_err(failed)?.shown_to(&reach);
     show::party_json(&found.ok_or(Refusal::Missing)?, &known).map_err(failed)
 }
 

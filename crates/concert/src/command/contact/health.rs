@@ -72,7 +72,7 @@ pub(super) async fn run(args: &Args, site: &Site, reach: &Reach) -> Result<Exit,
 /// How each contact that is seen does, the worst first.
 pub(crate) async fn rows(site: &Site, reach: &Reach) -> Result<Vec<[Value; 12]>, Problem> {
     let records = &site.store.records;
-    let known = Known::read(records, site.keyring()).await?;
+    let known = Known::read(records, site.keyring()).await?.shown_to(reach);
     let stopped = stopped::of_contacts(site, known.now(), reach).await?;
     let (constituents, book) = (site.constituents(), site.addressees());
     let told = book.told(&records.contacts_told().await?);

@@ -71,7 +71,7 @@ pub(super) async fn run(args: &Args, store: &Store, settings: &Settings, reach: 
         let registry = if reach.is_all() { registry::open(data, false)? } else { None };
         return Err(missing(&args.party, &known, registry.as_ref()));
     };
-    let known = Known::read(&store.records, Arc::new(Keyring::read(&settings.openpgp.keys))).await?;
+    let known = Known::read(&store.records, Arc::new(Keyring::read(&settings.openpgp.keys))).await?.shown_to(reach);
     let (mut fields, contacts) = known_of(&found, &known)?;
     let format = format_or_default(args.rows.format);
     if matches!(format, Format::Table | Format::Csv) {

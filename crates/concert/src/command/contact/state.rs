@@ -11,6 +11,7 @@ use concert_transport::openpgp::contact::State as KeyState;
 use serde_json::{Value, json};
 
 use super::last_alive;
+use crate::reach::Reach;
 use crate::wire;
 
 /// Registries check their contacts every six months.
@@ -85,6 +86,16 @@ pub(crate) struct Doing {
 }
 
 impl Known {
+    /// As it is shown to somebody: what proved a contact alive may be a message of an incident, or a notice, that this
+    /// person may not know of, so whoever does not sit at the machine learns that it was an answer.
+    pub(crate) fn shown_to(mut self, reach: &Reach) -> Self {
+        if !reach.is_operators() {
+            let by = self.health.values_mut().map(|health| &mut health.alive_by);
+            by.filter(|by| by.starts_with("answer to ")).for_each(|by| "an answer".clone_into(by));
+        }
+        self
+    }
+
     /// What the records and the keys of contacts say now.
     pub(crate) async fn read(records: &Records, ring: Arc<Keyring>) -> Result<Self, Problem> {
         let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
