@@ -225,7 +225,7 @@ impl Site for Empty {
         Time(1_795_323_030_000_000)
     }
 
-    async fn overview(&self) -> Result<Overview, Refusal> {
+    async fn overview(&self, _: &Person) -> Result<Overview, Refusal> {
         Ok(Overview {
             site: "CERT Example".into(),
             zone: jiff::tz::TimeZone::UTC,

@@ -165,11 +165,19 @@ pub(crate) fn is_gap(c: char) -> bool {
 
 /// The text without letters that nobody sees: they hide a value from whoever looks for it.
 pub(crate) fn without_hidden(text: &str) -> Cow<'_, str> {
-    let hidden = |c: char| matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    match text.is_ascii() || !text.contains(hidden) {
+    match text.is_ascii() || !text.contains(is_unseen) {
         true => Cow::Borrowed(text),
-        false => Cow::Owned(text.replace(hidden, "")),
+        false => Cow::Owned(text.replace(is_unseen, "")),
     }
+}
+
+/// Whether nobody sees a letter, so that programs pass it over (Unicode's `Default_Ignorable_Code_Point`). Fillers of Hangul
+/// and Khmer are not among these: they stand for a letter that is missing, and no name of a host has one.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text without the blanks around what defangs: `evil [.] example`, `abuse [at] net (dot) example`.

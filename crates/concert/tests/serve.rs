@@ -408,7 +408,7 @@ fn evidence_goes_in_and_out_over_the_api() {
     assert_eq!((status, stored.exists()), (201, true), "{answer}");
     // The same request again happens once; the same bytes in another are told.
     assert_eq!(serving.ask("POST", &asked, &key, "abc"), (201, answer));
-    assert_eq!(serving.ask("POST", &asked, &key, "abd").0, 400);
+    assert_eq!(serving.ask("POST", &asked, &key, "abd").0, 409);
     let (status, told) = serving.ask("POST", &to, bytes, "abc");
     assert!(status == 400 && told.contains("evidence of this incident already: a.txt"), "{told}");
     assert_eq!(serving.get(&format!("{to}/ba7816bf?reason=look")), (200, "abc".to_owned()));

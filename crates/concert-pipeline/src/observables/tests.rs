@@ -129,6 +129,37 @@ fn defanged_values_are_found() {
     check("192.0.2[.1", &["ip 192.0.2.1"]);
 }
 
+/// Letters that nobody sees hide no value and stand in no host: they are passed over as browsers do, or there is no host.
+#[test]
+fn no_host_has_letters_that_are_not_seen() {
+    let ignored = "\u{ad}\u{34f}\u{61c}\u{180b}\u{180e}\u{180f}\u{200b}\u{200c}\u{200d}\u{200e}\u{202a}\u{202e}\u{2060}\u{2064}\u{206f}\u{fe00}\u{fe0f}\u{feff}\u{1bca0}\u{1d173}\u{e0001}\u{e0020}\u{e01ef}";
+    // Fillers have a width, and browsers take no name with one.
+    let fillers = "\u{115f}\u{1160}\u{17b4}\u{17b5}\u{3164}\u{ffa0}\u{fff0}";
+    for c in ignored.chars().chain(fillers.chars()) {
+        for (text, want) in [
+            ("see exaCmple.com now", "example.com"),
+            ("see example.coCm now", "example.com"),
+            ("http://exaCmple.com/x", "example.com"),
+            ("http://example.comC/x", "example.com"),
+            ("http://CC@example.com:80/", "example.com"),
+            ("to abuse@exaCmple.com", "abuse@example.com"),
+            ("192.0.C2.7", "192.0.2.7"),
+        ] {
+            let given = text.replace('C', &c.to_string());
+            let found = observables(&given);
+            let hosts = found.iter().map(|one| {
+                one.value.split_once("://").map_or(one.value.as_str(), |(_, rest)| rest.split('/').next().unwrap())
+            });
+            for host in hosts.clone() {
+                let place = host.rsplit_once('@').map_or(host, |(_, place)| place);
+                assert!(place.is_ascii(), "{given:?}: {host:?}");
+            }
+            let is_found = found.iter().any(|one| one.value == want);
+            assert!(is_found || !ignored.contains(c), "{given:?} (U+{:04X}): {found:?}", u32::from(c));
+        }
+    }
+}
+
 #[test]
 fn a_value_alone_has_one_form() {
     let one = |text| one(text).map(|one| one.value);

@@ -237,8 +237,9 @@ async fn add_token(
     }
     let records = &pages.site().store.records;
     let by = by(&change.person);
-    let user = records.user(user).await.map_err(failed)?;
-    let user = user.ok_or_else(|| Refusal::Absent(Problem::new("there is no such user")))?;
+    let found = records.user(user).await.map_err(failed)?;
+    let none = || Problem::new(format!("there is no user `{user}`")).hint("`GET /api/v1/users` has their names");
+    let user = found.ok_or_else(|| Refusal::Absent(none()))?;
     let (token, new) = people::new_token(&user, scopes, life, by.at).map_err(refusal)?;
     let mut writing = records.change().await.map_err(failed)?;
     if let Some(answer) = again(&mut writing, change).await? {

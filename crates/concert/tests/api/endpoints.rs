@@ -131,8 +131,8 @@ fn secrets() -> [(&'static str, Vec<&'static str>); 8] {
         ("192.0.2.91", [parties("energy"), vec!["low", "scoped"]].concat()),
         ("192.0.2.191", [parties("finance"), vec!["low", "scoped"]].concat()),
         ("abuse@grid.example", [parties("energy"), vec!["low"]].concat()),
-        // A feed that is RED is named to whoever is cleared for that and sees feeds, or numbers of them.
-        ("harrier-feed", [&WHOLE[..], &["scoped", "administrator"]].concat()),
+        // A feed that is RED is named to whoever is cleared for that and sees feeds, or numbers of them; and by the audit log.
+        ("harrier-feed", [&WHOLE[..], &["scoped", "administrator", "auditor", "speaker"]].concat()),
     ]
 }
 
@@ -286,6 +286,7 @@ fn rows(things: &Things) -> Vec<Row> {
         post("/api/v1/notices/drops", "/api/v1/notices/drops".into(), "/api/v1/notices/drops".into(), json!({"name": "weekly"}), &["handler", "session"]),
         post("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), json!({}), &["handler", "session"]),
         get("/api/v1/feeds/{name}/replays", replay("pushed"), replay("none"), &["handler", "session"]),
+        post("/api/v1/feeds/{name}/replays", replay("harrier-feed"), replay("none"), json!({}), &["handler", "session"]),
         get("/api/v1/feeds/{name}/replays", replay("harrier-feed"), replay("none"), &["handler", "session"]),
         get("/api/v1/who", "/api/v1/who?value=192.0.2.91".into(), "/api/v1/who?value=203.0.113.1".into(), &book),
         site("/api/v1/contacts", &book),
@@ -346,10 +347,12 @@ fn rows(things: &Things) -> Vec<Row> {
     rows
 }
 
+/// A feed that those alone know of who are cleared for what it brings.
+const RED_FEED: &str = "[[feed]]\nname = \"harrier-feed\"\nparser = \"ndjson\"\ntlp = \"red\"\ncollect = { type = \"push\", token = { file = \"secrets/push\" } }\n";
+
 /// Everything there is, made by whoever sits at the machine.
 fn fill(served: &Served) -> (Things, BTreeMap<&'static str, String>) {
     let first = |args: &[&str]| -> Value { served.rows(args).remove(0) };
-    served.settings("\n[[feed]]\nname = \"harrier-feed\"\nparser = \"ndjson\"\ntlp = \"red\"\ncollect = { type = \"push\", token = { file = \"secrets/push\" } }\n");
     let report = "{\"source.ip\":\"192.0.2.91\",\"classification.type\":\"scanner\"}\n{\"source.ip\":\"192.0.2.191\",\"classification.type\":\"scanner\"}\n";
     served.file("parties.csv", "party,prefixes,sectors,mail\nGrid,192.0.2.0/25,energy,abuse@grid.example\nBank,192.0.2.128/25,finance,abuse@bank.example\n");
     served.done(&["contact", "import", "constituents", "parties.csv"]);
@@ -474,7 +477,7 @@ fn strangers(served: &Served, first: &str) -> Vec<(&'static str, String, u16)> {
 #[test]
 fn denied_is_answered_like_missing_at_every_address() {
     let served = Served::new();
-    served.settings_of_serve("forwarded = true");
+    served.settings_of_serve(&format!("forwarded = true\n\n{RED_FEED}"));
     let (things, passwords) = fill(&served);
     let rows = rows(&things);
     let served = served.serve();

@@ -82,6 +82,10 @@ fn what_is_named_and_hidden_is_answered_like_what_is_not_there() {
     let task = json!({"kind": "task", "content": {"name": "t", "title": "x", "person": "nobody"}});
     let user = ben.want("POST", &at("/entries"), &task, 404);
     assert_eq!(user["detail"], "`person` of task/1: there is no user `nobody`");
+    served.done(&["user", "add", "root", "--full-name", "Root", "--role", "administrator"]);
+    let root = Client::new(&served, "root");
+    let token = root.want("POST", "/tokens", &json!({"user": "nobody", "scopes": ["events:read"]}), 404);
+    assert_eq!(token["detail"], "there is no user `nobody`");
     // What is wrong with a request is still told as that.
     anna.want("POST", &at("/joins"), &json!({"as": "uncle", "incident": other, "joined": true, "reason": "x"}), 400);
 }

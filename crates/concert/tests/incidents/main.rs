@@ -333,11 +333,20 @@ fn lists_of_a_site_from_before_are_what_follows_from_its_entries() {
     write(&numbers[2], &["status", "status=waiting", "reason=x"]);
     let noted = write(&numbers[2], &["note", "text=z", "--tlp", "green"]);
     site.incident(&["erase", &numbers[2], &noted[0]["entries"][0].to_string(), "--reason", "privacy law"]);
+    let noted = write(&numbers[2], &["note", "text=w", "--tlp", "green"]);
+    let noted = noted[0]["entries"][0].to_string();
+    site.incident(&["mark", &numbers[2], "--entry", &noted, "--tlp", "amber", "--reason", "x"]);
+    site.incident(&["link", &numbers[2], "--parent", &numbers[1], "--reason", "x"]);
+    write(&numbers[2], &["party", "party=Other", "status=told"]);
     let list = || site.incident(&["list"]);
     let before = list();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../concert-store/migrations");
     let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-    let step = files.into_iter().find(|text| text.contains("CREATE TABLE touched")).unwrap();
+    let files: Vec<String> = files.collect();
+    // Made first by one step, and anew by a later one.
+    let steps =
+        ["CREATE TABLE touched", "DELETE FROM touched;"].map(|text| files.iter().find(|file| file.contains(text)));
+    let step = steps.map(|step| step.unwrap().as_str()).join("\n");
     let script = "import sqlite3,sys; d=sqlite3.connect('data/records.sqlite'); d.executescript(sys.stdin.read())";
     let old = "DROP TABLE touched; CREATE INDEX incident_changed ON incident (changed);";
     assert_eq!(site.python(script, &format!("{old}\n{step}")), (true, String::new()));
