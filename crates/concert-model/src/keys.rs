@@ -7,6 +7,7 @@
 //! Of several files a later one has its way, key by key: what it gives replaces what an earlier one gives,
 //! and only tables, and lists of tables, are put together.
 
+mod basis;
 mod reading;
 mod secret;
 mod units;
@@ -21,6 +22,7 @@ use crate::Problem;
 use crate::problem::meant;
 use written::written_offset;
 
+pub use basis::Basis;
 pub use reading::{FileSource, Gap, Gathered, NamedFile, Reading, SecretSource, Setting, Source};
 pub use secret::Secret;
 pub use units::{parse_duration, parse_size, parse_span};

@@ -17,6 +17,7 @@ mod notice;
 mod own;
 pub mod processes;
 mod remind;
+mod same;
 mod site;
 mod unreadable;
 mod via;

@@ -79,6 +79,8 @@ pub struct Gathered {
     pub settings: Vec<Setting>,
     /// Every file that a setting names and the site needs.
     pub files: Vec<NamedFile>,
+    /// Hashes of secrets and of texts of files, in the order they were fetched.
+    pub(super) fetched: Vec<blake3::Hash>,
 }
 
 /// Fetches a secret: `("file", "secrets/imap")` or `("env", "TOKEN")`.

@@ -173,7 +173,7 @@ impl<'a> Keys<'a> {
             self.note_file(&which, true);
         }
         match (self.reading.secrets)(how, &which) {
-            Ok(secret) => Some(Secret::new(secret)),
+            Ok(secret) => Some(self.secret_of(secret)),
             Err(why) => {
                 let hint = if how == "file" { PATHS_HINT } else { "set it where the program is started" };
                 self.problem(name, format!("the secret for `{name}` cannot be read: {why}"), hint);
@@ -199,7 +199,10 @@ impl<'a> Keys<'a> {
             Some(files) => files(&path),
             None => Err("no files are read here".to_owned()),
         };
-        text.map_err(|why| self.problem(name, format!("`{path}` cannot be read: {why}"), PATHS_HINT)).ok()
+        let text =
+            text.map_err(|why| self.problem(name, format!("`{path}` cannot be read: {why}"), PATHS_HINT)).ok()?;
+        self.note_fetched(&text);
+        Some(text)
     }
 
     /// A table inside this one, always there but possibly empty.

@@ -113,7 +113,7 @@ impl Finding {
 async fn ask_peers(settings: Settings) -> Vec<Finding> {
     let mut asked = Vec::new();
     for feed in settings.feeds {
-        let Collect::By(_, collector) = feed.collect else { continue };
+        let Collect::By(_, collector, _) = feed.collect else { continue };
         let answer = tokio::spawn(async move { tokio::time::timeout(PEER_DEADLINE, collector.check()).await });
         asked.push((format!("feed {}", feed.name), answer));
     }

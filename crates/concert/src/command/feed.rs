@@ -255,7 +255,7 @@ async fn newest(store: &Store, feed: &str, shows_text: bool) -> Result<Vec<List>
 fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Run)?;
     let collector = match &super::acting::feed(site, &settings, &args.name)?.collect {
-        Collect::By(_, collector) => Arc::clone(collector),
+        Collect::By(_, collector, _) => Arc::clone(collector),
         Collect::Nothing | Collect::Push(_) => {
             let problem = Problem::new(format!("nothing can be collected from the feed `{}`", args.name));
             return Err(Failure::usage(problem.hint("its reports are pushed, or come by `concert ingest`")));

@@ -8,6 +8,7 @@ pub mod asked;
 pub(crate) mod becomes;
 mod catching;
 mod collect;
+mod collectors;
 pub mod compose;
 pub mod deliver;
 mod follow;
@@ -226,7 +227,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     Box::pin(tell_of_left(&site)).await;
     let keeper = Keeper::new(site.store.clone());
     let looks = site.settings.feeds.iter().filter_map(|feed| match &feed.collect {
-        Collect::By(_, collector) => Some((feed.name.clone(), Arc::clone(collector))),
+        Collect::By(_, collector, _) => Some((feed.name.clone(), Arc::clone(collector))),
         Collect::Nothing | Collect::Push(_) => None,
     });
     let mailbox_read = mailbox::once(&site, &keeper).await.map_err(Failure::outside)?;
@@ -364,22 +365,12 @@ async fn tell_of_clock(site: &Site) {
     }
 }
 
-/// Works until `stop`. Collectors, processing and delivering run side by side.
-pub async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: CancellationToken) -> Result<(), Failure> {
+/// Works until `stop`, processing and delivering side by side. Collectors of feeds are at work beside it.
+async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: CancellationToken) -> Result<(), Failure> {
     Box::pin(tell_of_left(&site)).await;
     Box::pin(made_anew(&site)).await;
     Box::pin(tell_of_clock(&site)).await;
     let mut tasks = tokio::task::JoinSet::new();
-    for feed in &site.settings.feeds {
-        if let Collect::By(_, collector) = &feed.collect {
-            let (collector, keeper, stop) = (Arc::clone(collector), Arc::clone(&keeper), stop.clone());
-            let name = feed.name.clone();
-            tasks.spawn(async move {
-                collect::collect(&name, &*collector, &*keeper, &stop).await;
-                Ok(())
-            });
-        }
-    }
     if let Some(mailbox) = &site.settings.mailbox {
         let intake = mailbox::MailKeeper::new(&site, &keeper);
         tasks.spawn(mailbox::work(Arc::clone(&site), Arc::clone(&intake), stop.clone()));

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
+use super::collectors::Collectors;
 use super::intake::Keeper;
 use crate::problems::Failure;
 use crate::settings::{LoadFor, Settings};
@@ -26,14 +27,15 @@ pub fn request(data: &Path) -> PathBuf {
     data.join("reload")
 }
 
-/// Works on a site until `stop`, and again with changed settings whenever told to.
+/// Works on a site until `stop`, and again with changed settings whenever told to. Collectors that no change concerns
+/// go on meanwhile.
 ///
 /// `changed` is told of the site that is in force then. The worker has the lock already, so that whoever
 /// starts can say at once that somebody else has it.
 pub async fn run(
-    mut site: Arc<Site>,
+    site: Arc<Site>,
     keeper: Arc<Keeper>,
-    mut worker: Worker,
+    worker: Worker,
     stop: CancellationToken,
     changed: &(dyn Fn(Arc<Site>) + Send + Sync),
 ) -> Result<(), Failure> {
@@ -41,13 +43,28 @@ pub async fn run(
         .map_err(|error| Failure::outside(Problem::new(format!("signals cannot be heard: {error}"))))?;
     // Left by somebody who asked a process that ended before it answered.
     std::fs::remove_file(request(site.store.data())).ok();
+    let mut collectors = Collectors::new(Arc::clone(&keeper), &stop);
+    let worked = rounds(site, keeper, worker, &stop, (&mut hangup, changed), &mut collectors).await;
+    collectors.end().await;
+    worked
+}
+
+async fn rounds(
+    mut site: Arc<Site>,
+    keeper: Arc<Keeper>,
+    mut worker: Worker,
+    stop: &CancellationToken,
+    (hangup, changed): (&mut Signal, &(dyn Fn(Arc<Site>) + Send + Sync)),
+    collectors: &mut Collectors,
+) -> Result<(), Failure> {
+    collectors.take_up(&site.settings).await;
     loop {
         let round = stop.child_token();
         let fresh = {
             let mut work = pin!(super::run(Arc::clone(&site), Arc::clone(&keeper), worker, round.clone()));
             let fresh = tokio::select! {
                 ended = &mut work => return ended,
-                fresh = fresh(&site, &mut hangup) => fresh,
+                fresh = fresh(&site, hangup) => fresh,
             };
             round.cancel();
             work.await?;
@@ -55,9 +72,10 @@ pub async fn run(
         };
         site = Arc::new(fresh);
         changed(Arc::clone(&site));
+        collectors.take_up(&site.settings).await;
         std::fs::remove_file(request(site.store.data())).ok();
         tracing::info!("the changed settings are in force");
-        worker = match lock(&site, &stop).await? {
+        worker = match lock(&site, stop).await? {
             Some(worker) => worker,
             None => return Ok(()),
         };
@@ -115,7 +133,8 @@ async fn asked(request: &Path) {
 async fn load(site: &Site) -> Result<Site, Failure> {
     let dir = site.settings.dir.clone();
     let reading = tokio::task::spawn_blocking(move || Settings::load(&dir, LoadFor::Run));
-    let settings = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))??;
+    let mut settings = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))??;
+    settings.keep_ways_of(&site.settings);
     if settings.serve.listen != site.settings.serve.listen {
         tracing::warn!("`listen` in [serve] has changed; it takes effect at the next start");
     }

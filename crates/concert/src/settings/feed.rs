@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use concert_model::access::{Person, cleared};
 use concert_model::incident::Tlp;
-use concert_model::keys::{Reading, Secret};
+use concert_model::keys::{Basis, Reading, Secret};
 use concert_model::problem::instead;
 use concert_model::{Field, Keys, Value, taxonomy};
 use concert_pipeline::judge::Dedup;
@@ -19,7 +19,7 @@ use concert_transport::Collector;
 use concert_transport::collect::{Setup, file};
 
 use super::site::Limits;
-use super::{Taken, unique_name};
+use super::{Taken, same, unique_name};
 
 /// A configured stream of reports.
 pub struct Feed {
@@ -65,8 +65,8 @@ pub enum Collect {
     Nothing,
     /// Pushed to the HTTP API with this token.
     Push(Secret),
-    /// By a collector, with the word of its kind.
-    By(&'static str, Arc<dyn Collector>),
+    /// By a collector, with the word of its kind and what it was made from.
+    By(&'static str, Arc<dyn Collector>, Basis),
 }
 
 impl Collect {
@@ -75,7 +75,7 @@ impl Collect {
         match self {
             Self::Nothing => "",
             Self::Push(_) => "push",
-            Self::By(kind, _) => kind,
+            Self::By(kind, ..) => kind,
         }
     }
 }
@@ -120,7 +120,7 @@ fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut Taken, folders: &mut 
     let unpack = unpack_limits(&mut keys, site.limits);
     let shown = name.as_deref().unwrap_or("feed");
     let collect = collect(keys.table("collect"), shown, site);
-    if let Some(Collect::By(_, collector)) = &collect {
+    if let Some(Collect::By(_, collector, _)) = &collect {
         one_taker(&keys, shown, &**collector, folders);
     }
     let parser = parser(&mut keys);
@@ -204,9 +204,9 @@ fn collect(mut keys: Keys<'_>, feed: &str, site: &Around<'_>) -> Option<Collect>
         return None;
     };
     let setup = setup(feed, site.dir, site.keep_raw, site.limits);
-    let collector = (listed.read)(&mut keys, &setup);
+    let (collector, basis) = same::with_basis(&mut keys, site.dir, &setup, |keys| (listed.read)(keys, &setup));
     keys.finish();
-    collector.map(|collector| Collect::By(listed.name, Arc::from(collector)))
+    collector.map(|collector| Collect::By(listed.name, Arc::from(collector), basis))
 }
 
 /// What every collector is told.

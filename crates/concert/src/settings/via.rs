@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use concert_model::Keys;
+use concert_model::keys::Basis;
 use concert_model::problem::instead;
 use concert_transport::Deliverer;
 use concert_transport::deliver::{ALL, Setup};
 
 use super::site::Site;
-use super::{NAME_RULE, good_name};
+use super::{NAME_RULE, good_name, same};
 
 /// The kind of way out that sends mail: only such a one goes to contacts, and may be encrypted.
 pub const MAIL: &str = "smtp";
@@ -23,6 +24,8 @@ pub struct Via {
     pub kind: &'static str,
     /// What carries the notices.
     pub deliverer: Arc<dyn Deliverer>,
+    /// What it was made from.
+    pub basis: Basis,
 }
 
 /// What is known of the ways out while notices are read: also of those with mistakes, so that one
@@ -67,7 +70,7 @@ fn read(mut keys: Keys<'_>, name: &str, dir: &Path, site: &Site) -> Option<Via> 
         site_email: site.email.clone(),
         user_agent: super::USER_AGENT.to_owned(),
     };
-    let deliverer = (listed.read)(&mut keys, &setup);
+    let (deliverer, basis) = same::with_basis(&mut keys, dir, &setup, |keys| (listed.read)(keys, &setup));
     keys.finish();
-    deliverer.map(|deliverer| Via { name: name.to_owned(), kind: listed.name, deliverer: Arc::from(deliverer) })
+    deliverer.map(|deliverer| Via { name: name.to_owned(), kind: listed.name, deliverer: Arc::from(deliverer), basis })
 }

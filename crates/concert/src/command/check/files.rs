@@ -40,7 +40,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 /// The certificates of every way in and out.
 fn check_certificates(settings: &Settings, findings: &mut Vec<Finding>) {
     let ins = settings.feeds.iter().filter_map(|feed| match &feed.collect {
-        Collect::By(_, collector) => Some((format!("feed {}", feed.name), collector.trust()?)),
+        Collect::By(_, collector, _) => Some((format!("feed {}", feed.name), collector.trust()?)),
         Collect::Nothing | Collect::Push(_) => None,
     });
     let outs = settings.vias.iter().filter_map(|(name, via)| Some((format!("via {name}"), via.deliverer.trust()?)));

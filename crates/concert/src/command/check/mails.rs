@@ -8,7 +8,7 @@ use crate::settings::{Collect, Settings};
 /// What is told of feeds, and of `[mailbox]`, that take the same mails.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let feeds = settings.feeds.iter().filter_map(|feed| match &feed.collect {
-        Collect::By(_, collector) => Some((format!("feed {}", feed.name), collector.mails()?)),
+        Collect::By(_, collector, _) => Some((format!("feed {}", feed.name), collector.mails()?)),
         Collect::Nothing | Collect::Push(_) => None,
     });
     let answers =
