@@ -15,7 +15,7 @@ pub struct Archive {
 /// Compression level: 1 costs a tenth of what parsing costs and saves nine tenths of the bytes.
 const LEVEL: i32 = 1;
 /// Bytes that a try writes: more than what file systems hold back in files that are there already.
-const TRY_BYTES: usize = 64 << 10;
+pub(crate) const TRY_BYTES: usize = 64 << 10;
 /// Bytes compressed at a time, each a frame of its own: that is faster than one endless frame, and no
 /// larger, because this level looks back less far anyway.
 const BLOCK: usize = 1 << 20;

@@ -8,7 +8,7 @@ use concert_model::{Batch, EventId, Problem, ProblemKey, ReportId, Time, json};
 use sqlx::Row;
 
 use crate::account;
-use crate::archive::Archive;
+use crate::archive::{Archive, TRY_BYTES};
 use crate::events::read::{self, Bounds, Rows, sixteen};
 use crate::events::write::{Written, write_events};
 use crate::events::{Columns, Page, Repeats, Sighting, Stored};
@@ -68,6 +68,19 @@ impl Store {
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Says so where the disk has no room for a report, without writing anything.
+    pub fn is_full(&self) -> Option<String> {
+        // Who cannot be asked is not said to be full.
+        let disk = rustix::fs::statvfs(&self.data).ok()?;
+        let (left, place) = (disk.f_bavail.saturating_mul(disk.f_frsize), self.data.display());
+        if left < TRY_BYTES as u64 {
+            return Some(format!("nothing is taken in: the disk is full, {left} bytes are left for {place}"));
+        }
+        // Some file systems count no files.
+        let has_no_files = disk.f_files > 0 && disk.f_favail == 0;
+        has_no_files.then(|| format!("nothing is taken in: the disk has no room for another file in {place}"))
     }
 
     /// Whether a report could be kept now: writes a little into the archive and the records, as a report would.

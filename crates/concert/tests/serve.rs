@@ -293,7 +293,7 @@ fn a_full_file_system_is_told_by_what_watches_the_program() {
     let folder = tempfile::tempdir().unwrap();
     site(folder.path());
     fs::write(folder.path().join("concert.toml"), format!("{SETTINGS}{DROPPED}")).unwrap();
-    let data = folder.path().join("data");
+    let (data, dir) = (folder.path().join("data"), folder.path().to_str().unwrap());
     let kept = folder.path().join("data-before");
     fs::rename(&data, &kept).unwrap();
     fs::create_dir(&data).unwrap();
@@ -316,6 +316,14 @@ fn a_full_file_system_is_told_by_what_watches_the_program() {
         } else {
             fs::remove_file(&filler).unwrap();
         }
+        let (_, listed, said) = run(&["feed", "list", "--site", dir, "--format", "ndjson"]);
+        for row in rows(&listed) {
+            let error = row["last_error"].as_str().unwrap_or_default();
+            let says_so = error.starts_with("nothing is taken in: the disk is full, ");
+            assert_eq!((says_so, full && row["state"] != "trouble"), (full, false), "{row} {said}");
+        }
+        let (_, shown, said) = run(&["feed", "show", "pushed", "--site", dir]);
+        assert_eq!(shown.contains("the disk is full"), full, "{shown}{said}");
     });
     drop(serving);
     drop(small);
