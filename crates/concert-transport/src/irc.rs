@@ -24,13 +24,9 @@ use crate::net::{self, Stream};
 const RECEIVE_BYTES_MAX: usize = 8 * 1024;
 /// Bytes asked of the connection at a time.
 const READ_BYTES: usize = 16 * 1024;
-/// How long making a TCP connection may take.
-const DIAL_WAIT: Duration = Duration::from_secs(20);
 /// Servers look up names and identities before they answer, which takes them up to half a minute.
 const CONNECT_WAIT: Duration = Duration::from_secs(60);
-/// Silence after which we ask whether the server is still there.
-const QUIET_MAX: Duration = Duration::from_secs(60);
-/// How long an answer to that, or a blocked write, may take.
+/// Most that an answer to a ping, or a blocked write, may take.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Lines that may be sent at once before the pace holds.
 const BURST_LINES: u32 = 5;
@@ -76,6 +72,9 @@ pub(crate) struct Client {
     skipping: bool,
     sending: Vec<u8>,
     heard_at: Instant,
+    /// Silence after which we ask whether the server is still there, once we are in the channel.
+    quiet_max: Duration,
+    is_in: bool,
     pinged: bool,
     pace: Duration,
     /// Lines that may be sent at once now, and when that was counted.
@@ -87,9 +86,13 @@ pub(crate) struct Client {
 impl Client {
     /// Connects, signs in and joins the channel.
     pub(crate) async fn connect(place: &Place) -> Result<Self, Trouble> {
-        let stream = net::connect(&place.host, place.port, DIAL_WAIT).await.map_err(Trouble::Lost)?;
+        let most = place.connect_timeout;
+        let stream = net::connect(&place.host, place.port, most).await.map_err(Trouble::Lost)?;
         let stream: Stream = match &place.trust {
-            Some(trust) => Box::new(net::tls(stream, &place.host, trust).await.map_err(Trouble::Lost)?),
+            Some(trust) => match timeout(most, net::tls(stream, &place.host, trust)).await {
+                Ok(encrypted) => Box::new(encrypted.map_err(Trouble::Lost)?),
+                Err(_) => return Err(Trouble::Lost(format!("no TLS connection within {most:?}"))),
+            },
             None => Box::new(stream),
         };
         Self::join(stream, place).await
@@ -116,6 +119,8 @@ impl Client {
             skipping: false,
             sending: Vec::new(),
             heard_at: now,
+            quiet_max: place.read_timeout,
+            is_in: false,
             pinged: false,
             pace: place.pace,
             allowed: BURST_LINES,
@@ -123,7 +128,10 @@ impl Client {
             pings: 0,
         };
         match timeout(CONNECT_WAIT, register::register(&mut client, place)).await {
-            Ok(done) => done.map(|()| client),
+            Ok(done) => {
+                client.is_in = true;
+                done.map(|()| client)
+            }
             Err(_) => Err(Trouble::Lost("the server did not let us in within a minute".into())),
         }
     }
@@ -151,7 +159,7 @@ impl Client {
         self.pings += 1;
         let token = format!("concert-{}", self.pings);
         self.send(format!("PING :{token}").as_bytes());
-        let until = Instant::now() + ANSWER_WAIT;
+        let until = Instant::now() + self.answer_wait();
         loop {
             match timeout_at(until, self.next()).await {
                 Ok(Ok(Heard::Pong(answer))) if answer == token.as_bytes() => return Ok(()),
@@ -169,6 +177,11 @@ impl Client {
         // Nothing depends on the goodbye being heard.
         drop(timeout(Duration::from_secs(2), self.write_all()).await);
         drop(timeout(Duration::from_secs(2), self.stream.shutdown()).await);
+    }
+
+    /// How long an answer to a ping, or a blocked write, may take.
+    fn answer_wait(&self) -> Duration {
+        self.quiet_max.min(ANSWER_WAIT)
     }
 
     /// Queues a line; it goes out with the next write.
@@ -237,7 +250,9 @@ impl Client {
                 Taken::TooLong => return Ok(None),
                 Taken::Nothing => {}
             }
-            let wait = if self.pinged { QUIET_MAX + ANSWER_WAIT } else { QUIET_MAX };
+            // Before that the whole of signing in has its time, in which servers may be silent.
+            let quiet_max = if self.is_in { self.quiet_max } else { CONNECT_WAIT };
+            let wait = if self.pinged { quiet_max.saturating_add(self.answer_wait()) } else { quiet_max };
             self.received.reserve(READ_BYTES);
             // Giving up a read loses nothing: bytes are in `received` or still with the system.
             match timeout_at(self.heard_at + wait, self.stream.read_buf(&mut self.received)).await {
@@ -273,7 +288,7 @@ impl Client {
 
     /// Sends what is queued. A write that is given up has sent nothing of what is still queued.
     async fn write_all(&mut self) -> Result<(), Trouble> {
-        let until = Instant::now() + ANSWER_WAIT;
+        let until = Instant::now() + self.answer_wait();
         let lost = |error: std::io::Error| Trouble::Lost(format!("the connection broke: {error}"));
         let blocked = |_| Trouble::Lost("the server does not take what we send".into());
         if self.sending.is_empty() {

@@ -183,6 +183,16 @@ pub async fn connect(host: &str, port: u16, deadline: Duration) -> Result<TcpStr
     outcome.map_err(|why| format!("cannot connect to {host} port {port}: {why}"))
 }
 
+/// Reads how long a peer may take for something.
+pub fn read_limit(keys: &mut Keys<'_>, name: &str, default: &str, about: &str) -> Duration {
+    let limit = keys.duration_or(name, default, about);
+    if limit.is_zero() {
+        let hint = format!("write {name} = \"{default}\", or leave it out");
+        keys.problem(name, format!("`{name}` is zero: no server answers in no time"), hint);
+    }
+    limit
+}
+
 /// Encrypts a connection and checks that the peer is `host`. The error is a sentence.
 pub async fn tls<S>(stream: S, host: &str, trust: &Trust) -> Result<Explained<S>, String>
 where

@@ -23,6 +23,8 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, account: bool) {
         channel: "#feeds".into(),
         key: None,
         pace: Duration::from_millis(500),
+        connect_timeout: Duration::from_secs(20),
+        read_timeout: Duration::from_secs(60),
     };
     let trouble = match Client::join(Box::new(script), &place).await {
         Ok(client) => listen(client).await,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use concert_model::Keys;
 use concert_model::keys::Secret;
 
-use crate::net::{Trust, check_host};
+use crate::net::{Trust, check_host, read_limit};
 
 /// Where a channel is, and who we are there.
 #[derive(Clone, Debug)]
@@ -22,11 +22,17 @@ pub(crate) struct Place {
     pub(crate) key: Option<Secret>,
     /// Time between two lines sent, after a few at once.
     pub(crate) pace: Duration,
+    /// How long connecting may take.
+    pub(crate) connect_timeout: Duration,
+    /// Silence after which the server is asked whether it is there.
+    pub(crate) read_timeout: Duration,
 }
 
 /// Longest nickname and channel any server in use takes.
 const NICKNAME_BYTES_MAX: usize = 30;
 const CHANNEL_BYTES_MAX: usize = 64;
+/// Nobody waits longer for a server.
+const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// What a nickname is.
 const NICKNAME_HINT: &str =
     "nickname = \"concert\": a letter, then letters, digits and any of -_[]\\`^{|}, at most 30 in all";
@@ -45,6 +51,13 @@ pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
     let channel = keys.require("channel", "the channel, \"#feeds\"");
     let key = keys.secret("key", "key of the channel, where it has one");
     let pace = keys.duration_or("pace", "500ms", "time between two lines sent, after five at once");
+    let connect_timeout = read_limit(keys, "connect_timeout", "20s", "how long connecting may take");
+    let read_timeout = read_limit(
+        keys,
+        "read_timeout",
+        "60s",
+        "how long the server may be silent until it is asked whether it is there; it has as long again to answer, but no more than 30s",
+    );
     let mut good = true;
     let mut mistake = |name: &str, what: String, hint: &str| {
         keys.problem(name, what, hint);
@@ -73,6 +86,11 @@ pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
     if password.as_ref().is_some_and(|password| password.reveal().contains(['\r', '\n', '\0'])) {
         mistake("password", "the password holds a line break".into(), "look into the file or variable");
     }
+    for (name, limit) in [("connect_timeout", connect_timeout), ("read_timeout", read_timeout)] {
+        if limit > TIMEOUT_MAX {
+            mistake(name, format!("`{name}` is at most 1h"), "leave it out for what suits most servers");
+        }
+    }
     if pace > Duration::from_secs(60) {
         mistake("pace", "`pace` is at most 60s".into(), "pace = \"500ms\"");
     }
@@ -86,6 +104,8 @@ pub(crate) fn read(keys: &mut Keys<'_>, site_dir: &Path) -> Option<Place> {
         channel: channel?,
         key,
         pace,
+        connect_timeout,
+        read_timeout,
     })
 }
 

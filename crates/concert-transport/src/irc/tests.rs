@@ -22,6 +22,8 @@ fn place(address: SocketAddr) -> Place {
         channel: "#feeds".into(),
         key: None,
         pace: Duration::from_millis(1),
+        connect_timeout: Duration::from_secs(20),
+        read_timeout: Duration::from_secs(60),
     }
 }
 
@@ -107,8 +109,15 @@ async fn a_silent_server_is_given_up() {
 
 #[tokio::test]
 async fn a_server_that_stops_answering_is_given_up() {
+    // Asked after the silence of the settings, and left as long after that, but half a minute at most.
+    for (read_timeout, want) in [(60, 90), (5, 10)] {
+        given_up_after(Duration::from_secs(read_timeout), Duration::from_secs(want)).await;
+    }
+}
+
+async fn given_up_after(read_timeout: Duration, want: Duration) {
     let server = server(Manners::default()).await;
-    let place = place(server.address());
+    let place = Place { read_timeout, ..place(server.address()) };
     let (near, mut far) = tokio::io::duplex(1 << 16);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let relay = tokio::spawn(async move {
@@ -125,7 +134,11 @@ async fn a_server_that_stops_answering_is_given_up() {
     client.confirm().await.unwrap();
     stop.send(()).unwrap();
     tokio::time::pause();
+    let since = tokio::time::Instant::now();
     assert_eq!(client.next().await, Err(Trouble::Lost("the server does not answer any more".into())));
+    let waited = since.elapsed();
+    assert!(waited > want - Duration::from_secs(1) && waited < want + Duration::from_secs(1), "{waited:?}");
+    tokio::time::resume();
     relay.abort();
 }
 

@@ -15,8 +15,8 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_A
 use reqwest::{Client, Method, Response, StatusCode};
 use url::Url;
 
-use super::Trust;
 use super::public::PublicOnly;
+use super::{Trust, read_limit};
 
 /// Redirects followed for one request.
 const REDIRECTS_MAX: usize = 5;
@@ -63,25 +63,23 @@ impl Web {
 
     /// Reads the keys every HTTP peer has: certificates, proxy and timeouts.
     pub fn read(keys: &mut Keys<'_>, site_dir: &Path, user_agent: &str) -> Web {
+        Self::read_with(keys, site_dir, user_agent, ["10s", "30s"])
+    }
+
+    /// The same with other defaults for `connect_timeout` and `read_timeout`.
+    pub fn read_with(keys: &mut Keys<'_>, site_dir: &Path, user_agent: &str, defaults: [&str; 2]) -> Web {
         let (proxy, proxy_user) = read_proxy(keys);
         let trust = Trust::read(keys, site_dir);
-        let mut limit = |name: &str, default: &str, about: &str| {
-            let limit = keys.duration_or(name, default, about);
-            if limit.is_zero() {
-                let hint = format!("write {name} = \"{default}\", or leave it out");
-                keys.problem(name, format!("`{name}` is zero: no server answers in no time"), hint);
-            }
-            limit
-        };
+        let [connect, silence] = defaults;
         Web {
             trust,
             proxy,
             proxy_user,
             public_only: false,
             user_agent: user_agent.to_owned(),
-            connect_timeout: limit("connect_timeout", "10s", "how long connecting may take"),
-            read_timeout: limit("read_timeout", "30s", "how long the peer may be silent"),
-            timeout: limit("timeout", "10m", "how long one request may take, body included"),
+            connect_timeout: read_limit(keys, "connect_timeout", connect, "how long connecting may take"),
+            read_timeout: read_limit(keys, "read_timeout", silence, "how long the peer may be silent"),
+            timeout: read_limit(keys, "timeout", "10m", "how long one request may take, body included"),
         }
     }
 

@@ -36,7 +36,7 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, after: u8) {
             trust: Trust::default(),
             user: "feeds".into(),
             password: Secret::new("pa\"ss"),
-            limits: Limits::of(None, None, None),
+            limits: Limits::of(Duration::from_secs(20), Duration::from_secs(60), Duration::from_secs(600)),
         },
         folder: "INBOX".into(),
         search: "UNSEEN".into(),

@@ -112,14 +112,9 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
         keys.problem("move_to", what, "add after = \"move\", or leave `move_to` out");
     }
     let links = read_links(keys);
-    let web = Web::read(keys, &setup.site_dir, &setup.user_agent);
-    // Servers of mail have longer limits than those of lists, unless somebody says how long.
-    let given = |name: &str, limit: Duration| keys.has(name).then_some(limit);
-    let limits = Limits::of(
-        given("connect_timeout", web.connect_timeout),
-        given("read_timeout", web.read_timeout),
-        given("timeout", web.timeout),
-    );
+    // Servers of mail take longer than those of lists.
+    let web = Web::read_with(keys, &setup.site_dir, &setup.user_agent, ["20s", "60s"]);
+    let limits = Limits::of(web.connect_timeout, web.read_timeout, web.timeout);
     let mut good = true;
     if let Some(Err(why)) = host.as_deref().map(check_host) {
         keys.problem("host", why, "host = \"mail.cert.example\", its port in `port`");

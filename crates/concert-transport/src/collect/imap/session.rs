@@ -22,12 +22,10 @@ use tokio::time::Sleep;
 use super::Server;
 use crate::net::{self, Stream, Tls};
 
-/// How long connecting may take, and how long the greeting.
-const CONNECT_MAX: Duration = Duration::from_secs(20);
+/// How long the greeting may take.
+const GREETING_MAX: Duration = Duration::from_secs(20);
 /// How long a small command may take.
 const COMMAND_MAX: Duration = Duration::from_secs(60);
-/// How long fetching one message may take.
-const FETCH_MAX: Duration = Duration::from_secs(600);
 /// Bytes a small command may bring.
 const COMMAND_BYTES_MAX: u64 = 4 << 20;
 /// How the answer of a server that says no is told.
@@ -35,13 +33,13 @@ const REFUSED: &str = "the server refused";
 /// Longest piece of what a server says that is shown.
 const SAID_CHARS_MAX: usize = 200;
 
-/// How long things may take; those of the settings, where they say so.
+/// How long things may take, as the settings say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Connecting, and the handshake of TLS.
     pub(super) connect: Duration,
-    /// How long the server may be silent while something is asked; nothing where only the whole counts.
-    pub(super) silence: Option<Duration>,
+    /// How long the server may be silent while something is asked.
+    pub(super) silence: Duration,
     /// A small command.
     pub(super) command: Duration,
     /// Fetching one message.
@@ -49,19 +47,15 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Those that are given (`connect_timeout`, `read_timeout`, `timeout`), and else what suits most servers.
-    pub(super) fn of(connect: Option<Duration>, silence: Option<Duration>, whole: Option<Duration>) -> Self {
-        Self {
-            connect: connect.unwrap_or(CONNECT_MAX),
-            silence,
-            command: whole.map_or(COMMAND_MAX, |whole| whole.min(COMMAND_MAX)),
-            fetch: whole.unwrap_or(FETCH_MAX),
-        }
+    /// Those of `connect_timeout`, `read_timeout` and `timeout`. A small command needs no ten minutes, unless the server may
+    /// be silent for longer than it takes usually.
+    pub(super) fn of(connect: Duration, silence: Duration, whole: Duration) -> Self {
+        Self { connect, silence, command: whole.min(COMMAND_MAX.max(silence)), fetch: whole }
     }
 
     /// How long something takes in which the server has one thing to say.
     fn answer(&self, most: Duration) -> Duration {
-        self.silence.map_or(most, |silence| silence.min(most))
+        self.silence.min(most)
     }
 }
 
@@ -387,7 +381,7 @@ async fn encrypted<S: net::Peer + 'static>(stream: S, server: &Server) -> Result
 /// Reads the greeting.
 async fn greeted(stream: Capped, limits: &Limits) -> Result<Client<Capped>, String> {
     let mut client = Client::new(stream);
-    let time = limits.answer(CONNECT_MAX);
+    let time = limits.answer(GREETING_MAX.max(limits.connect));
     let read = tokio::time::timeout(time, client.read_response()).await;
     let read = read.map_err(|_| format!("no greeting within {time:?}"))?;
     let read = read.map_err(|error| format!("no greeting: {}", short(&error.to_string())))?;
@@ -449,7 +443,7 @@ struct Capped {
 
 impl Capped {
     fn new(inner: Stream, left: &Arc<AtomicU64>, limits: &Limits) -> Self {
-        Self { inner, left: Arc::clone(left), silence: limits.silence, late: None }
+        Self { inner, left: Arc::clone(left), silence: Some(limits.silence), late: None }
     }
 
     /// From now on the server may be silent for so long.
