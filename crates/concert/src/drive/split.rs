@@ -37,6 +37,12 @@ impl TooLarge {
         };
         (events > 1).then(|| wanted.clamp(2, events.min(PARTS_MAX)))
     }
+
+    /// Why it fails instead. The reason says no size: it is told here, whoever found it too large.
+    fn not_split(&self, events: u64) -> String {
+        let why = if events > 1 { "which is not much" } else { "and a single event" };
+        format!("{}; it has {} bytes {why}, so it is not split", self.reason, self.bytes)
+    }
 }
 
 /// Splits a notice. Gives how it ended when that cannot help.
@@ -49,8 +55,7 @@ pub(super) async fn split(site: &Site, large: &TooLarge) -> Result<Option<Ended>
     }
     let reason = &large.reason;
     let Some(parts) = large.parts(members.len()) else {
-        let why = if members.len() > 1 { "which is not much" } else { "and has a single event" };
-        let why = format!("{reason}; it has {} bytes {why}, so it is not split", large.bytes);
+        let why = large.not_split(members.len());
         deliver::not_delivered(&notice, &why);
         return Ok(Some((notice.id, "failed", wire::now(), why)));
     };
@@ -78,5 +83,14 @@ mod tests {
         check(70_000, None, 50, Some(2));
         check(60_000, None, 50, None);
         check(70_000, None, 1, None);
+    }
+
+    #[test]
+    fn a_size_is_told_once() {
+        let reason = "larger than the 100 bytes that the server takes".to_owned();
+        let large = TooLarge { id: String::new(), bytes: 123, limit: Some(100), reason };
+        let want =
+            "larger than the 100 bytes that the server takes; it has 123 bytes and a single event, so it is not split";
+        assert_eq!(large.not_split(1), want);
     }
 }

@@ -170,7 +170,7 @@ impl Connection {
         let size = self.offer("SIZE").and_then(|limit| limit.trim().parse::<u64>().ok());
         if size.is_some_and(|limit| limit > 0 && bytes.len() as u64 > limit) {
             let limit = size.unwrap_or_default();
-            let why = format!("the mail has {} bytes, the server takes {limit}", bytes.len());
+            let why = format!("larger than the {limit} bytes that the server takes");
             return Ok(Outcome::TooLarge(why, Some(limit)));
         }
         let stated = if size.is_some() { format!(" SIZE={}", bytes.len()) } else { String::new() };
