@@ -47,11 +47,21 @@ const OURS: [Field; 7] = [
 ];
 
 /// Where a column's text goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Target {
     Field(Field),
     /// `extra.` and this name.
     Extra(String),
+}
+
+impl Target {
+    /// As it is written in settings.
+    fn shown(&self) -> String {
+        match self {
+            Self::Field(field) => field.name().to_owned(),
+            Self::Extra(name) => format!("extra.{name}"),
+        }
+    }
 }
 
 /// What is done with one column of the report.
@@ -500,6 +510,30 @@ mod tests {
             r#""protocol.transport":"tcp","source.geolocation.cc":"PL","source.url":"http://evil.example/x""#,
         );
         check("require = [\"source.ip\"]", &[("comment", "x")], "source.ip: missing");
+    }
+
+    #[test]
+    fn columns_that_would_replace_each_other_are_told_with_both_places() {
+        let problems = |columns: &str| read(&format!("columns = {{ {columns} }}")).2;
+        assert_eq!(
+            problems("a = \"source.ip\", b = \"time.source, source.ip\""),
+            [
+                "concert.toml:1:30: `b` fills `source.ip`, and so does `a` at concert.toml:1:13: one would replace the other\n  \
+              hint: write a = \"source.ip|extra\" and b = \"source.ip|extra\" for the first that has a value, or leave one out"
+            ]
+        );
+        assert_eq!(problems("a = \"extra.x\", b = \"extra.x\", c = \"extra.x\"").len(), 2);
+        for good in [
+            "a = \"source.ip|extra\", b = \"source.ip|extra\"",
+            "a = \"source.ip\", b = \"source.ip|source.fqdn\"",
+            "a = \"extra\", b = \"extra\", c = \"-\", d = \"-\"",
+        ] {
+            assert_eq!(problems(good), [""; 0], "{good}");
+        }
+        let either = "columns = { a = \"source.ip|extra\", b = \"source.ip|extra\" }";
+        check(either, &[("a", "192.0.2.1"), ("b", "")], r#""source.ip":"192.0.2.1""#);
+        check(either, &[("a", "-"), ("b", "192.0.2.2")], r#""source.ip":"192.0.2.2""#);
+        check(either, &[("a", "192.0.2.1"), ("b", "192.0.2.2")], r#""source.ip":"192.0.2.1","extra.b":"192.0.2.2""#);
     }
 
     #[test]

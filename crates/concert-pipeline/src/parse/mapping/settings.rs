@@ -1,5 +1,7 @@
 //! Reading the settings of a [`Mapping`].
 
+use std::collections::HashMap;
+
 use concert_model::problem::meant;
 use concert_model::{Field, Keys, taxonomy};
 
@@ -19,6 +21,7 @@ impl Mapping {
         let columns = keys.pairs("columns", about);
         let mut mapping = Mapping { takes_field_names: columns.is_empty(), ..Mapping::default() };
         mapping.read_columns(keys, "columns", columns);
+        mapping.tell_replaced(keys, "columns");
         mapping.read_rest(keys);
         mapping
     }
@@ -75,6 +78,30 @@ impl Mapping {
         let words = [("extra", true), ("drop", false)];
         let about = "columns that are not named: kept as extra.<column>, or dropped";
         self.keep_unmapped = keys.choice_or("unmapped", &words, "extra", about).unwrap_or(true);
+    }
+
+    /// Tells of columns of which one would replace what another says. Where there are other fields for it none does.
+    fn tell_replaced(&self, keys: &mut Keys<'_>, key: &str) {
+        let mut filled: HashMap<&Target, &str> = HashMap::new();
+        for column in &self.columns {
+            let only = column.fills.iter().filter_map(|fill| match fill.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            });
+            for target in only {
+                let (name, shown) = (&column.name, target.shown());
+                let Some(other) = filled.insert(target, name).filter(|other| other != name) else { continue };
+                let table = keys.table(key);
+                let place = table.key_place(other).unwrap_or_else(|| table.place());
+                table.problem(
+                    name,
+                    format!("`{name}` fills `{shown}`, and so does `{other}` at {place}: one would replace the other"),
+                    format!(
+                        "write {other} = \"{shown}|extra\" and {name} = \"{shown}|extra\" for the first that has a value, or leave one out"
+                    ),
+                );
+            }
+        }
     }
 
     fn read_require(&mut self, keys: &mut Keys<'_>) {
