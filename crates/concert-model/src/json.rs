@@ -149,11 +149,12 @@ pub fn set(
     }
 }
 
+/// A whole number that is too large for one stays what it is, as text: it names something more often than it counts.
 fn number_value(number: &serde_json::Number) -> Value<'static> {
     match (number.as_i64(), number.as_f64()) {
         (Some(whole), _) => Value::Int(whole),
-        (None, Some(decimal)) => Value::Float(decimal),
-        (None, None) => Value::Text(Cow::Owned(number.to_string())),
+        (None, Some(decimal)) if number.is_f64() => Value::Float(decimal),
+        (None, _) => Value::Text(Cow::Owned(number.to_string())),
     }
 }
 
@@ -174,6 +175,14 @@ mod tests {
             write_ip(text.parse().unwrap(), &mut out);
             assert_eq!(out, text.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_number_beyond_what_a_number_holds_keeps_every_digit() {
+        let check = |number: u64, want: Value<'_>| assert_eq!(number_value(&number.into()), want);
+        check(9_223_372_036_854_775_807, Value::Int(i64::MAX));
+        check(9_223_372_036_854_775_808, Value::text("9223372036854775808"));
+        check(u64::MAX, Value::text("18446744073709551615"));
     }
 
     #[test]

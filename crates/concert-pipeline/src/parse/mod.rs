@@ -22,6 +22,7 @@ mod forwarded;
 pub mod input;
 pub mod json;
 pub mod keyvalue;
+mod large;
 mod lines;
 pub mod mapping;
 pub mod ndjson;

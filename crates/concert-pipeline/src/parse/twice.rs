@@ -3,6 +3,8 @@
 //! Readers differ in which of the two they take, so none is taken in silence. A record is read once,
 //! and only where a member was seen again is it read anew, by its paths: the further ones are kept
 //! under `name_2`, `name_3`, and the reader is told which they were.
+//!
+//! Whole numbers that need more than 64 bits become texts ([`super::large`]), also only where there was one.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,10 +12,15 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::large;
+
 /// Reads a text as one value, in which the last of members with one name counts, and whether there were such.
 pub(super) fn value(text: &[u8]) -> Result<(Value, bool), serde_json::Error> {
-    let twice = Cell::new(false);
-    let value = read(text, Seen(&twice))?;
+    let (twice, large) = (Cell::new(false), Cell::new(false));
+    let mut value = read(text, Seen { twice: &twice, large: &large })?;
+    if large.get() {
+        value = read(&large::as_texts(text), Seen { twice: &twice, large: &large })?;
+    }
     Ok((value, twice.get()))
 }
 
@@ -21,7 +28,7 @@ pub(super) fn value(text: &[u8]) -> Result<(Value, bool), serde_json::Error> {
 /// dropped each time.
 pub(super) fn all(text: &[u8], is_dropped: &dyn Fn(&str) -> bool) -> Result<(Value, Vec<String>), serde_json::Error> {
     let paths = RefCell::new(Vec::new());
-    let value = read(text, ByPath { path: String::new(), paths: &paths, is_dropped })?;
+    let value = read(&large::as_texts(text), ByPath { path: String::new(), paths: &paths, is_dropped })?;
     Ok((value, paths.into_inner()))
 }
 
@@ -39,10 +46,15 @@ trait Members: Sized {
     fn at(&self, index: usize) -> Self;
     /// Takes a member up.
     fn put(&self, object: &mut Map<String, Value>, name: String, value: Value);
+    /// Takes note of a number that may have lost digits.
+    fn note_large(&self) {}
 }
 
 #[derive(Clone, Copy)]
-struct Seen<'s>(&'s Cell<bool>);
+struct Seen<'s> {
+    twice: &'s Cell<bool>,
+    large: &'s Cell<bool>,
+}
 
 impl Members for Seen<'_> {
     fn of(&self, _: &str) -> Self {
@@ -55,8 +67,12 @@ impl Members for Seen<'_> {
 
     fn put(&self, object: &mut Map<String, Value>, name: String, value: Value) {
         if object.insert(name, value).is_some() {
-            self.0.set(true);
+            self.twice.set(true);
         }
+    }
+
+    fn note_large(&self) {
+        self.large.set(true);
     }
 }
 
@@ -126,6 +142,9 @@ impl<'de, M: Members> Visitor<'de> for Reading<M> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        if value.abs() >= large::FROM {
+            self.0.note_large();
+        }
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 

@@ -37,7 +37,7 @@ pub(super) enum Wrapping {
     Gzip,
     Bzip2,
     Zip,
-    /// Text with a byte order mark of two bytes.
+    /// Text in UTF-16, by its byte order mark or by its zeros.
     Wide(&'static Encoding),
 }
 
@@ -49,7 +49,24 @@ pub(super) fn wrapping(head: &[u8]) -> Wrapping {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Wrapping::Zip,
         [0xff, 0xfe, ..] => Wrapping::Wide(UTF_16LE),
         [0xfe, 0xff, ..] => Wrapping::Wide(UTF_16BE),
-        _ => Wrapping::None,
+        _ => wide(head).map_or(Wrapping::None, Wrapping::Wide),
+    }
+}
+
+/// The kind of UTF-16 that has no mark: of the letters of most reports every other byte is zero, and no byte between.
+fn wide(head: &[u8]) -> Option<&'static Encoding> {
+    const BYTES_LEAST: usize = 8;
+    let (mut first, mut second) = (0, 0);
+    for pair in head.chunks_exact(2) {
+        first += usize::from(pair.first() == Some(&0));
+        second += usize::from(pair.last() == Some(&0));
+    }
+    let most = head.len() / 2 * 3 / 4;
+    match (first, second) {
+        _ if head.len() < BYTES_LEAST => None,
+        (0, zeros) if zeros > most => Some(UTF_16LE),
+        (zeros, 0) if zeros > most => Some(UTF_16BE),
+        _ => None,
     }
 }
 
@@ -123,6 +140,23 @@ mod tests {
         check("From: a\n# no header\nTo: b\n", false);
         check("{\"from\": 1, \"to\": 2}", false);
         check("", false);
+    }
+
+    #[test]
+    fn utf_16_without_a_mark_is_told_by_its_zeros() {
+        let check = |head: &[u8], want: Option<&'static Encoding>| {
+            assert_eq!(wrapping(head), want.map_or(Wrapping::None, Wrapping::Wide), "{head:?}");
+        };
+        let bytes = |text: &str, each: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(each).collect::<Vec<u8>>();
+        let text = "ip,näme\r\n192.0.2.1,Ж\n";
+        check(&bytes(text, u16::to_le_bytes), Some(UTF_16LE));
+        check(&bytes(text, u16::to_be_bytes), Some(UTF_16BE));
+        // The head may end within a letter.
+        check(&bytes(text, u16::to_le_bytes)[..25], Some(UTF_16LE));
+        check(text.as_bytes(), None);
+        for other in ["1\02", "192.0\0.2.1\n192.0.2.2\n", "\0\0\0\0\0\0\0\0\0\0", "a\0\0b\0c\0d\0e\0f"] {
+            check(other.as_bytes(), None);
+        }
     }
 
     #[test]

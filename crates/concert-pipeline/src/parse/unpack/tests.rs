@@ -63,6 +63,12 @@ fn wide_text_becomes_utf8() {
     check(&wide, "x.csv", &["|x.csv|é,a;"], &[]);
     let wide: Vec<u8> = "\u{feff}b\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
     check(&gzip(&wide), "x.csv.gz", &["|x.csv|b;"], &[]);
+    // Some write no mark.
+    let text = "time,name\n1,ü\n";
+    for wide in [u16::to_le_bytes, u16::to_be_bytes] {
+        let wide: Vec<u8> = text.encode_utf16().flat_map(wide).collect();
+        check(&zipped(&[("a.csv", &wide)]), "x.zip", &["x.zip/a.csv|a.csv|time,name;1,ü;"], &[]);
+    }
 }
 
 #[test]
@@ -76,6 +82,15 @@ fn what_cannot_be_opened_is_said_with_its_place() {
         &["x.zip/middle.zip/b.csv|b.csv|2;", "x.zip/a.csv|a.csv|1;"],
         &["x.zip/middle.zip/inner.zip: an archive more than 2 deep, which is not opened"],
     );
+    let twice = gzip(&gzip(b"1"));
+    check(
+        &zipped(&[("a.csv.gz.gz", &twice), ("/etc/b.csv", b"2"), ("C:\\c.csv", b"3")]),
+        "x.zip",
+        &["x.zip//etc/b.csv|b.csv|2;", "x.zip/C:\\c.csv|c.csv|3;"],
+        &["x.zip/a.csv.gz.gz: an archive more than 2 deep, which is not opened"],
+    );
+    let behind = [gzip(b"a\n"), b"more than that".to_vec()].concat();
+    check(&behind, "x.gz", &["|x|a;"], &[": reading stopped: invalid gzip header"]);
     let cut = gzip(b"a\nb\nc\n");
     let (found, refused) = open(&cut[..cut.len() - 12], "x.gz", &Limits::default());
     assert_eq!((found.len(), refused.len()), (1, 1), "{refused:?}");
@@ -167,6 +182,37 @@ fn mails_are_taken_apart() {
     assert_eq!(with(Parts::All, &[]).0.len(), 4);
     assert_eq!(with(Parts::Attachments, &["a*.CSV"]).0[0], "a.csv|a.csv|(not UTF-8);");
     assert_eq!(with(Parts::Whole, &[]).0.len(), 1);
+}
+
+#[test]
+fn attachments_with_wrong_labels_are_read() {
+    let part = |label: &str, body: &str| {
+        format!(
+            "--m\r\nContent-Type: text/csv; {label}name=a.csv\r\nContent-Disposition: attachment; filename=a.csv\r\n{body}\r\n"
+        )
+    };
+    let packed = "Content-Transfer-Encoding: base64\r\n\r\n";
+    let mail = [
+        "From: a@b.example\r\nTo: c@d.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n",
+        &part("charset=x-klingon; ", "\r\none,ü"),
+        &part("charset=; ", "\r\ntwo"),
+        // Cut off within four letters.
+        &part("charset=utf-8; ", &format!("{packed}dGhyZWUKZm91cgpmaX")),
+        "--m--\r\n",
+    ]
+    .concat();
+    let (found, refused) = open(mail.as_bytes(), "", &Limits::default());
+    assert_eq!(
+        (found, refused),
+        (
+            vec![
+                "a.csv|a.csv|one,ü;".to_owned(),
+                "a.csv|a.csv|two;".to_owned(),
+                "a.csv|a.csv|three;four;f;".to_owned()
+            ],
+            Vec::new()
+        )
+    );
 }
 
 #[test]
