@@ -396,10 +396,10 @@ fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str, names_something
         media_type: "message/rfc822".into(),
     };
     let report = Some((receipt.id(&row.content), receipt));
-    let receipt = match names_something {
+    let receipt = receipt::of(site, mail).and_then(|receipt| match names_something {
         true => Err("it names an incident or a notice that is not there".to_owned()),
-        false => receipt::of(site, mail),
-    };
+        false => Ok(receipt),
+    });
     let (receipt, reason) = match receipt {
         Ok(receipt) => (Some(Again { home: site.home(), instead: vec![receipt], ..Again::default() }), String::new()),
         Err(why) => (None, format!("no receipt: {why}")),

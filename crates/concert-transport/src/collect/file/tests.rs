@@ -126,7 +126,8 @@ async fn what_is_written_after_the_move_is_not_lost() {
     stop.cancel();
     task.await.unwrap();
     assert_eq!(memory.texts(), ["one\ntw", "one\ntwo\nthree\n", "one\ntwo\nthree\nfour\n"]);
-    assert_eq!(memory.trouble(), "");
+    // The last line may come while the lines before it are being put away.
+    assert!(["", "slow.csv changed while it was read; it is taken again"].contains(&&*memory.trouble()));
     assert_eq!((names(site.path()).len(), done().len()), (0, 1));
 }
 
