@@ -19,6 +19,7 @@ use concert_transport::openpgp::Keyring;
 
 use crate::addressees::Addressees;
 use crate::barred::Barred;
+use crate::drive::learn;
 use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
 use crate::incidents::Incidents;
@@ -156,6 +157,7 @@ impl Site {
     }
 
     async fn open_with(settings: Settings, data: Data<'_>) -> Result<Self, Failure> {
+        let responsible = settings.lookup.responsible.clone();
         let store = Store::open(&settings.data_dir()).await.map_err(Failure::outside)?;
         let (with_addresses, for_events) = (!matches!(data, Data::Nothing), matches!(data, Data::ForEvents));
         let reading = tokio::task::spawn_blocking(move || {
@@ -174,7 +176,7 @@ impl Site {
             _ => None,
         };
         // What makes a party answer for an address is its AS too, so few parties wait for that.
-        let parties = if few.is_none() { Some(load_parties(&store).await) } else { None };
+        let parties = if few.is_none() { Some(load_parties(&store, &responsible).await) } else { None };
         let (local, settings) = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))?;
         let parties = match parties {
             Some(parties) => parties,
@@ -294,7 +296,7 @@ impl Site {
         if self.store.records.parties_import().await? == known {
             return Ok(false);
         }
-        let fresh = load_parties(&self.store).await?;
+        let fresh = load_parties(&self.store, &self.settings.lookup.responsible).await?;
         *self.parties.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
     }
@@ -478,11 +480,14 @@ pub(crate) fn learned_since() -> Time {
     now().plus_seconds(-LEARNED_SECONDS)
 }
 
-async fn load_parties(store: &Store) -> Result<Imported, Problem> {
+async fn load_parties(store: &Store, responsible: &[Whom]) -> Result<Imported, Problem> {
     // The number first: an import in between is then seen as new once more, never missed.
     let number = store.records.parties_import().await?;
     let constituents = Arc::new(Constituents::new(store.records.parties(Parties::Constituents).await?));
-    let learned = Arc::new(Constituents::new(store.records.learned(learned_since()).await?));
+    // What was learned while others were asked too is no longer wanted.
+    let mut learned = store.records.learned(learned_since()).await?;
+    learned.retain(|party| responsible.contains(&learn::told_by(party)));
+    let learned = Arc::new(Constituents::new(learned));
     let teams = Arc::new(Constituents::new(store.records.parties(Parties::Teams).await?));
     Ok(Imported { number, constituents, learned, teams })
 }

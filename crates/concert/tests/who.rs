@@ -367,6 +367,15 @@ async fn what_would_wait_for_a_contact_goes_to_whom_the_domain_names() {
         shown.contains("vulnerability") && shown.contains("security.txt https://www.uni.example/security"),
         "{shown}"
     );
+    // Where domains are not wanted any more, what they said is not either.
+    let only = "rdap = true\nrdap_bootstrap = \"lists\"\nresponsible = [\"constituents\", \"rdap\"]\n";
+    let server = world.web.address();
+    fs::write(world.path("conf.d/who.toml"), format!("[lookup]\n{only}trial_server = \"{server}\"\n")).unwrap();
+    fs::write(world.path("two.ndjson"), of("source.fqdn", "ftp.uni.example")).unwrap();
+    assert_eq!(world.run(&["ingest", "--feed", "f", "two.ndjson"]).await.0, 0);
+    assert_eq!(world.run(&["run", "--once"]).await.0, 0);
+    let (_, out, _) = world.run(&["notice", "list", "--name", "n", "--format", "ndjson"]).await;
+    assert!(out.matches("cert@uni.example").count() == 1 && out.contains("(RDAP AB1)"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

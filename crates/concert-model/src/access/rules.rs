@@ -194,8 +194,10 @@ pub fn sees_flow(person: &Person, circle: &Circle, (marking, author): (&Marking,
     may(person, Action::See, Object::Item { circle, marking: &for_it, author })
 }
 
-/// Whether a person sees how a party stands, as an entry says: whoever sees the entry, and whoever speaks for the party,
-/// as if it were for that party. What the entry says besides, such as why, is for those who see the entry alone.
+/// Whether a person sees how a party stands, as an entry says.
+///
+/// It is whoever sees the entry, and whoever speaks for the party, as if it were for that party. What the entry says besides,
+/// such as why, is for those who see the entry alone.
 pub fn sees_standing(person: &Person, circle: &Circle, (marking, author): (&Marking, &str), party: &str) -> Decision {
     let seen = may(person, Action::See, Object::Item { circle, marking, author });
     if seen.allowed { seen } else { sees_flow(person, circle, (marking, author), party) }

@@ -35,6 +35,9 @@ const OPEN_MAX: usize = 10_000;
 /// After so long all begins anew, and whatever brought nobody is asked again.
 const AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 
+/// What a contact is said to be from that a domain named.
+const FILE: &str = "security.txt";
+
 /// What is known of the notices that wait.
 struct Learner {
     /// Notices made since then are yet to be looked at; all of them at first.
@@ -171,11 +174,11 @@ fn holder((url, domain, file): NamedByDomain) -> Option<(String, Party)> {
         purpose: SECURITY_TXT_PURPOSE.into(),
         mail,
         language: file.languages.clone(),
-        origin: format!("security.txt {url}"),
+        origin: format!("{FILE} {url}"),
         ..Contact::default()
     };
     let contacts: Vec<Contact> = file.mails.iter().cloned().map(contact).collect();
-    let name = format!("{domain} (security.txt)");
+    let name = format!("{domain} ({FILE})");
     let party = Party { name, domains: vec![domain.clone()], contacts, ..Party::default() };
     (!party.contacts.is_empty()).then_some((domain, party))
 }
@@ -201,6 +204,14 @@ fn party(found: Found) -> Option<(String, Party)> {
         ..Party::default()
     };
     Some((format!("{first} - {last}"), party))
+}
+
+/// Who named a party that was learned.
+pub(crate) fn told_by(party: &Party) -> Whom {
+    match party.contacts.first().is_some_and(|contact| contact.origin.starts_with(FILE)) {
+        true => Whom::SecurityTxt,
+        false => Whom::Rdap,
+    }
 }
 
 /// Asks once, and takes up what was learned.

@@ -16,7 +16,7 @@ mod further;
 mod hasty;
 pub mod intake;
 mod lane;
-mod learn;
+pub(crate) mod learn;
 pub mod live;
 pub mod mailbox;
 mod merging;

@@ -217,7 +217,7 @@ impl Inquiry {
             self.pass_over(&url, &format!("more than {FOLLOWED_MAX} answers that others name"));
             return false;
         }
-        if !url.starts_with("https://") && !(self.is_here && is_here(&url)) {
+        if !(url.starts_with("https://") || self.is_here && is_here(&url)) {
             self.pass_over(&url, "it is asked without encryption, which is not done");
             return false;
         }
