@@ -35,6 +35,7 @@ use toml_edit::TableLike;
 use crate::problems::{Failure, sort_by_place};
 
 pub use effort::Effort;
+pub(crate) use effort::work_kind;
 pub use feed::{Collect, Expect, Feed};
 pub use files::LoadFor;
 pub use forbid::Named;

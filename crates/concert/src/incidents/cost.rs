@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::ValueEnum;
 
 use super::Spent;
-use crate::settings::Effort;
+use crate::settings::{Effort, work_kind};
 
 /// What a row of costs is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -48,9 +48,9 @@ impl By {
         }
     }
 
-    /// What a row is called: work is the same whatever its case.
+    /// What a row is called: work is the same whatever its case, and the blanks around it.
     fn name(self, spent: &Spent) -> String {
-        if self == Self::Work { self.of(spent).to_lowercase() } else { self.of(spent).to_owned() }
+        if self == Self::Work { work_kind(self.of(spent)) } else { self.of(spent).to_owned() }
     }
 }
 

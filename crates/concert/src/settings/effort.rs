@@ -29,7 +29,7 @@ impl Effort {
         let mut rates = BTreeMap::new();
         for (work, text) in keys.pairs("rates", about) {
             match hundredths(&text) {
-                Some(rate) => _ = rates.insert(work.to_lowercase(), rate),
+                Some(rate) => _ = rates.insert(work_kind(&work), rate),
                 None => keys.problem(
                     "rates",
                     format!("`{text}` for `{work}` is not what an hour costs"),
@@ -43,13 +43,18 @@ impl Effort {
 
     /// Hundredths for an hour of a kind of work; `None` where the settings do not say it.
     pub fn rate(&self, work: &str) -> Option<u64> {
-        self.rates.get(&work.to_lowercase()).or_else(|| self.rates.get(DEFAULT)).copied()
+        self.rates.get(&work_kind(work)).or_else(|| self.rates.get(DEFAULT)).copied()
     }
 
     /// Whether a kind of work goes by the rate of all others, though some have their own: it may be misspelt.
     pub fn is_by_default(&self, work: &str) -> bool {
-        self.rates.len() > 1 && self.rates.contains_key(DEFAULT) && !self.rates.contains_key(&work.to_lowercase())
+        self.rates.len() > 1 && self.rates.contains_key(DEFAULT) && !self.rates.contains_key(&work_kind(work))
     }
+}
+
+/// A kind of work as it is compared: blanks around it and the case of letters say nothing.
+pub(crate) fn work_kind(work: &str) -> String {
+    work.trim().to_lowercase()
 }
 
 /// Reads `80` and `79.5`: money is not counted in binary fractions.

@@ -271,6 +271,20 @@ fn processes_clocks_and_cost_are_worked_with() {
     assert_eq!((&due["due"][0]["due"], &due["due"][0]["id"]), (&json!("2026-11-23T04:50:30Z"), &json!(id)));
     assert_eq!(anna.get("/due?kind=task")["due"], json!([]));
     anna.want("GET", "/due?within=soon", &Value::Null, 400);
+    // Whatever they are called, each comes once, though one that came before is done meanwhile.
+    let names = ["a", "b", "c", "d"].map(|last| format!("{}{last}", "\u{436}".repeat(60)));
+    let task = |name: &str, done: bool| json!({"kind": "task", "content": {"name": name, "title": name, "due": "2026-11-24T04:50:30Z", "done": done}});
+    names.iter().for_each(|name| drop(anna.post(&at("/entries"), task(name, false))));
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..names.len() {
+        let page = anna.get(&format!("/due?kind=task&limit=1{cursor}"));
+        let name = page["due"][0]["name"].as_str().unwrap().to_owned();
+        anna.post(&at("/entries"), task(&name, true));
+        seen.push(name);
+        cursor = page["next"].as_str().map(|next| format!("&cursor={next}")).unwrap_or_default();
+    }
+    seen.sort();
+    assert_eq!((seen.as_slice(), cursor.as_str()), (names.as_slice(), ""));
 
     let effort = json!({"kind": "effort", "content": {"minutes": 90, "person": "anna", "work": "analysis"}});
     anna.post(&at("/entries"), effort);

@@ -154,7 +154,12 @@ mod tests {
         // The head may end within a letter.
         check(&bytes(text, u16::to_le_bytes)[..25], Some(UTF_16LE));
         check(text.as_bytes(), None);
-        for other in ["1\x002", "192.0\x00.2.1\n192.0.2.2\n", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "a\x00\x00b\x00c\x00d\x00e\x00f"] {
+        for other in [
+            "1\x002",
+            "192.0\x00.2.1\n192.0.2.2\n",
+            "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+            "a\x00\x00b\x00c\x00d\x00e\x00f",
+        ] {
             check(other.as_bytes(), None);
         }
     }
