@@ -237,6 +237,7 @@ impl Site for Empty {
             notice_counts: NoticeCounts::default(),
             stuck: Vec::new(),
             held: Vec::new(),
+            mailbox: None,
             gaps: Vec::new(),
         })
     }
