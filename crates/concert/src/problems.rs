@@ -67,6 +67,13 @@ impl Failure {
             writeln!(out, "{problem}").ok();
         }
     }
+
+    /// Logs every problem.
+    pub fn log(&self) {
+        for Problem { what, place, hint } in &self.problems {
+            tracing::error!(place, hint, "{what}");
+        }
+    }
 }
 
 impl fmt::Display for Failure {

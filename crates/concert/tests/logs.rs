@@ -196,8 +196,11 @@ async fn no_address_and_no_word_of_others_stands_in_the_log() {
     for secret in SECRETS.iter().filter(|secret| **secret != "leak.example") {
         assert!(events.contains(secret), "{secret} did not come in: {events}\n{log}");
     }
-    let lines: Vec<Value> =
-        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.into())).collect();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // What ends a command is an object too.
+    let gone = program().args(["feed", "show", "nosuch", "--log-format", "json"]).output().unwrap();
+    let gone: Value = serde_json::from_slice(&gone.stderr).unwrap();
+    assert_eq!((&gone["level"], &gone["fields"]["message"]), (&"ERROR".into(), &"there is no feed `nosuch`".into()));
     for feed in ["drop", "tail", "list", "page", "bad list", "mails", "bad mails", "other account", "live", "bad live"]
     {
         assert!(lines.iter().any(|line| line["fields"]["feed"] == feed), "nothing is told of `{feed}`:\n{log}");

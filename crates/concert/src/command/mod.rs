@@ -279,7 +279,11 @@ pub fn main() -> ExitCode {
     let quiet = cli.site.quiet || matches!(cli.command, Command::Demo(_));
     start_log(&cli.site, quiet);
     let exit = run(cli.command, &cli.site).unwrap_or_else(|failure| {
-        failure.tell();
+        match cli.site.log_format {
+            LogFormat::Text => failure.tell(),
+            // Whoever reads the log as objects gets what ended the program as one too.
+            LogFormat::Json => failure.log(),
+        }
         failure.exit
     });
     ExitCode::from(exit.code())

@@ -7,7 +7,7 @@ use concert_model::Problem;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::SiteArg;
+use super::{LogFormat, SiteArg};
 use crate::drive::{self, Worker, intake::Keeper};
 use crate::pages::Pages;
 use crate::problems::{Exit, Failure};
@@ -19,8 +19,8 @@ use crate::wire::Site;
 #[command(after_help = "Examples:\n  concert serve --site /srv/cert\n  cd /srv/cert && concert serve")]
 pub(super) struct Args {}
 
-pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let (settings, unwise) = site.settings_to_work()?;
+pub(super) fn run(_: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
+    let (settings, unwise) = site_arg.settings_to_work()?;
     super::runtime()?.block_on(async {
         let site = Arc::new(Site::open(settings).await?);
         // The lock comes first: two programs on one site is the usual mistake, and mostly both want the
@@ -31,8 +31,11 @@ pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         let stop = CancellationToken::new();
         tokio::spawn(super::run::cancel_when_told(stop.clone()));
         if let Ok(address) = listener.local_addr() {
-            // A closed standard error leaves nobody to tell.
-            writeln!(std::io::stderr(), "pages and API at http://{address}/").ok();
+            match site_arg.log_format {
+                // A closed standard error leaves nobody to tell.
+                LogFormat::Text => _ = writeln!(std::io::stderr(), "pages and API at http://{address}/").ok(),
+                LogFormat::Json => tracing::info!("pages and API at http://{address}/"),
+            }
         }
         // Behind it: scripts read the address from the first line.
         super::log_unwise(&unwise);
