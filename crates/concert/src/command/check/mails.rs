@@ -1,9 +1,10 @@
-//! Mailboxes that two look into: each mail goes to whoever looks first.
+//! Mailboxes that two look into: each mail goes to whoever looks first. And notices to the mailbox of answers.
 
 use concert_model::Problem;
+use concert_model::address::canonical;
 
 use super::Finding;
-use crate::settings::{Collect, Settings};
+use crate::settings::{Collect, Recipient, Settings};
 
 /// What is told of feeds, and of `[mailbox]`, that take the same mails.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
@@ -25,7 +26,22 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             findings.push(Finding::of("warning", Problem::new(what).at(name).hint(hint)));
         }
     }
+    findings.extend(own(settings));
     findings
+}
+
+/// Notices that come back into the mailbox of answers.
+fn own(settings: &Settings) -> Vec<Finding> {
+    let Some(mailbox) = &settings.mailbox else { return Vec::new() };
+    let reads = |to: &&String| mailbox.address.as_ref().is_some_and(|own| canonical(own) == canonical(to));
+    let told = settings.notices.iter().filter_map(|notice| {
+        let Recipient::Addresses(addresses) = &notice.to else { return None };
+        let to = addresses.iter().find(reads)?;
+        let what = format!("it goes to {to}, the address of [mailbox], which takes it for what came back");
+        let hint = "give an address that people read";
+        Some(Finding::of("warning", Problem::new(what).at(format!("notice {}", notice.name)).hint(hint)))
+    });
+    told.collect()
 }
 
 /// Whether a search leaves no mail out.
@@ -66,5 +82,9 @@ mod tests {
         assert_eq!(told("search = \"UNSEEN FROM reports@x.example\"", ""), [what]);
         assert!(told("search = \"UNSEEN FROM a@x.example\"", "search = \"UNSEEN NOT FROM a@x.example\"").is_empty());
         assert!(told("folder = \"Reports\"", "").is_empty());
+        let notice = "[[notice]]\nname = \"n\"\ngroup_by = [\"source.asn\"]\nwhen = \"at once\"\nformat = \"csv\"\nvia = \"m\"\n\
+            to = [\"Cert@cert.example\"]\n[via.m]\ntype = \"smtp\"\nhost = \"mail.example\"";
+        let own = "notice n: it goes to Cert@cert.example, the address of [mailbox], which takes it for what came back";
+        assert_eq!(told("folder = \"Reports\"", &format!("address = \"cert@cert.example\"\n{notice}")), [own]);
     }
 }
