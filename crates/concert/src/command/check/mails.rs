@@ -83,7 +83,7 @@ mod tests {
         assert!(told("search = \"UNSEEN FROM a@x.example\"", "search = \"UNSEEN NOT FROM a@x.example\"").is_empty());
         assert!(told("folder = \"Reports\"", "").is_empty());
         let notice = "[[notice]]\nname = \"n\"\ngroup_by = [\"source.asn\"]\nwhen = \"at once\"\nformat = \"csv\"\nvia = \"m\"\n\
-            to = [\"Cert@cert.example\"]\n[via.m]\ntype = \"smtp\"\nhost = \"mail.example\"";
+            to = \"Cert@cert.example\"\n[via.m]\ntype = \"smtp\"\nhost = \"mail.example\"";
         let own = "notice n: it goes to Cert@cert.example, the address of [mailbox], which takes it for what came back";
         assert_eq!(told("folder = \"Reports\"", &format!("address = \"cert@cert.example\"\n{notice}")), [own]);
     }
