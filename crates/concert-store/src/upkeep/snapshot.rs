@@ -33,11 +33,16 @@ pub struct Folder {
 impl Folder {
     /// A new one in a data folder.
     pub fn new(data: &Path) -> io::Result<Self> {
-        let path = data.join(format!("{PREFIX}{}-{}", std::process::id(), archive::unique()));
-        fs::create_dir_all(&path)?;
-        let lock = File::create(path.join(LOCK))?;
-        lock.lock()?;
-        Ok(Self { path, _lock: lock })
+        loop {
+            let path = data.join(format!("{PREFIX}{}-{}", std::process::id(), archive::unique()));
+            fs::create_dir_all(&path)?;
+            let lock = File::create(path.join(LOCK))?;
+            lock.lock()?;
+            // Whoever sweeps may have had the lock in between, and then it is gone.
+            if path.join(LOCK).exists() {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
     }
 
     /// Where it is.
@@ -123,20 +128,24 @@ impl Store {
 /// Removes what killed processes left in a data folder.
 pub(crate) fn sweep(data: &Path) {
     for entry in fs::read_dir(data).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_left(&entry.path()) {
-            fs::remove_dir_all(entry.path()).ok();
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            remove_if_left(&entry.path());
         }
     }
 }
 
-fn is_left(folder: &Path) -> bool {
-    match File::open(folder.join(LOCK)) {
-        // What could be locked is nobody's; it is unlocked again at once, together with the folder.
+fn remove_if_left(folder: &Path) {
+    let lock = File::open(folder.join(LOCK));
+    let is_left = match &lock {
+        // What can be locked is nobody's. It stays locked until the folder is gone.
         Ok(lock) => lock.try_lock().is_ok(),
         Err(_) => {
             let since = folder.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
             since.is_some_and(|since| since > NEW_FOR)
         }
+    };
+    if is_left {
+        fs::remove_dir_all(folder).ok();
     }
 }
 

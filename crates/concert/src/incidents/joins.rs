@@ -119,8 +119,11 @@ fn joined(
     Draft { content: content.into(), marking, minutes: 0 }
 }
 
-/// That the other of two incidents is not there, or not for whoever asks.
-fn no_other(name: &str) -> Refused {
+/// What was refused of the other of two incidents: one that is not there, or not for whoever asks, is named.
+fn of_other(refused: Refused, name: &str) -> Refused {
+    if refused != Refused::Missing {
+        return refused;
+    }
     let name: String = name.chars().take(100).collect();
     let hint = "`concert incident list` and `GET /api/v1/incidents` have those that you see";
     Refused::Absent(Problem::new(format!("there is no incident `{name}` to join it with")).hint(hint))
@@ -148,10 +151,7 @@ impl Incidents {
             return Err(wrong("`reason` is empty"));
         }
         self.asked(ask.person, first, &[Action::See]).await?;
-        self.asked(ask.person, second, &[Action::See]).await.map_err(|refused| match refused {
-            Refused::Missing => no_other(second),
-            other => other,
-        })?;
+        self.asked(ask.person, second, &[Action::See]).await.map_err(|refused| of_other(refused, second))?;
         let mut change = self.store.records.change().await?;
         if let Some(written) = self.again(&mut change, ask).await? {
             return Ok(written);
@@ -186,10 +186,7 @@ impl Incidents {
         denied: &mut Option<(String, Action, Decision)>,
     ) -> Result<(Case, Case, Vec<Value>), Refused> {
         let first = self.seen_in(change, ask.person, first).await?;
-        let second = self.seen_in(change, ask.person, second).await.map_err(|refused| match refused {
-            Refused::Missing => no_other(second),
-            other => other,
-        })?;
+        let second = self.seen_in(change, ask.person, second).await.map_err(|refused| of_other(refused, second))?;
         let (to_first, to_second) = join.words();
         let is_there = first.head.joined.contains(&(to_first.to_owned(), second.id.clone()));
         let (one, other) = (&first.head.number, &second.head.number);

@@ -153,13 +153,13 @@ impl Incidents {
             return Err(missing());
         }
         let is_mail = matches!(receipt.origin, Origin::Mail(_));
-        let (bytes, read) = self.bytes_of(row.report.content, is_mail, receipt.media_type.clone()).await?;
         let members = records.members_of_report(report).await?;
         let loaded = self.store.load(&[&members]).await?;
         let labels = loaded.of(&members).filter_map(|stored| live::label(&stored.event)).max();
         if labels.is_some_and(|label| !cleared(person, label)) {
             return Err(missing());
         }
+        let (bytes, read) = self.bytes_of(row.report.content, is_mail, receipt.media_type.clone()).await?;
         let events = loaded.of(&members).map(|stored| stored.event.row().id.to_string()).collect();
         let name = match receipt.file_name.is_empty() {
             true => format!("report-{report}{}", if read.is_some() { ".eml" } else { "" }),
