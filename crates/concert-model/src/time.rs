@@ -76,10 +76,11 @@ impl Time {
     /// text is refused, because a time without a zone means nothing.
     ///
     /// Understood: RFC 3339 and ISO 8601 with blank or `T`, fractions of 1 to 9 digits, `Z`, `UTC`,
-    /// `GMT`, offsets with or without colon; a date alone (midnight); RFC 2822.
+    /// `GMT`, offsets with or without colon; a date alone (midnight); ISO 8601 without separators
+    /// (`20260617T041500Z`); as web servers log it (`17/Jun/2026:04:15:00 +0000`); RFC 2822.
     pub fn parse(text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
         let text = crate::value::trim(text);
-        match parse_iso(text.as_bytes()) {
+        match parse_iso(text.as_bytes()).or_else(|| parse_iso(&respelled(text.as_bytes())?)) {
             // At either end of the calendar an offset leads out of it.
             Some((local, Some(offset))) => Time::from_seconds(local.micros().div_euclid(SECOND) - offset)
                 .map(|time| Time(time.0 + local.micros))
@@ -209,6 +210,24 @@ fn parse_iso(text: &[u8]) -> Option<(Local, Option<i64>)> {
     offset(rest.trim_ascii_start()).map(|offset| (local, offset))
 }
 
+/// A time without separators, or of the log of a web server, in the shape that [`parse_iso`] reads.
+fn respelled(text: &[u8]) -> Option<Vec<u8>> {
+    const MONTHS: &[u8] = b"janfebmaraprmayjunjulaugsepoctnovdec";
+    let (date, clock, rest) = match *text {
+        [a, b, c, d, e, f, g, h, b'T' | b't', i, j, k, l, m, n, ref rest @ ..] => {
+            ([a, b, c, d, b'-', e, f, b'-', g, h], [i, j, b':', k, l, b':', m, n], rest)
+        }
+        [g, h, b'/', x, y, z, b'/', a, b, c, d, b':', i, j, b':', k, l, b':', m, n, ref rest @ ..] => {
+            let name = [x, y, z].map(|letter| letter.to_ascii_lowercase());
+            let month = 1 + MONTHS.chunks_exact(3).position(|one| one == name)?;
+            let [e, f] = [month / 10, month % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0));
+            ([a, b, c, d, b'-', e, f, b'-', g, h], [i, j, b':', k, l, b':', m, n], rest)
+        }
+        _ => return None,
+    };
+    Some([&date[..], b"T", &clock, rest].concat())
+}
+
 fn offset(text: &[u8]) -> Option<Option<i64>> {
     match text {
         b"" => Some(None),
@@ -335,12 +354,29 @@ mod tests {
         check("2024-02-29", "2024-02-29T00:00:00Z");
         check("Sun, 24 Oct 2010 22:44:31 +0200", "2010-10-24T20:44:31Z");
         check("1969-12-31T23:59:59Z", "1969-12-31T23:59:59Z");
+        check("20260617T041500Z", "2026-06-17T04:15:00Z");
+        check("20260617T041500.5+0200", "2026-06-17T02:15:00.500000Z");
+        check("20260617T041500", "2026-06-17T04:15:00Z");
+        check("17/Jun/2026:04:15:00 +0200", "2026-06-17T02:15:00Z");
+        check("17/jun/2026:04:15:00", "2026-06-17T04:15:00Z");
     }
 
     #[test]
     fn wrong_times_are_refused() {
-        for text in ["2026-02-30 00:00:00", "2026-13-01", "yesterday", "", "2026-06-17T25:00:00Z", "２０２６-06-17"]
-        {
+        for text in [
+            "2026-02-30 00:00:00",
+            "2026-13-01",
+            "yesterday",
+            "",
+            "2026-06-17T25:00:00Z",
+            "２０２６-06-17",
+            "20260617",
+            "20261317T041500Z",
+            "20260617T0415",
+            "31/Jun/2026:04:15:00",
+            "17/Xyz/2026:04:15:00",
+            "17/06/2026:04:15:00",
+        ] {
             assert!(Time::parse(text, Some(&TimeZone::UTC)).is_err(), "{text}");
         }
         assert!(Time::parse("2026-06-17 03:04:05", None).unwrap_err().contains("zone"));

@@ -206,6 +206,12 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
             "pattern = '^(?<source.ip>\\S+) up$'",
             text("192.0.2.1 up\n192.0.2.2 down\nnobody up\n"),
         ),
+        (
+            "regex: no record",
+            "regex",
+            "records = '<item>'\npattern = '(?<source.ip>\\S+)'",
+            text("<html>\n<body>\n</html>\n"),
+        ),
         ("blocklistde: a web page", "blocklistde", "", text("<!doctype html>\n<html>\n</html>\n")),
         ("blocklistde: a line", "blocklistde", "", text("192.0.2.1\nx\n")),
         ("openphish: lines", "openphish", "", text("http://a.example/\na.example\nhttp://a..b..example/\nhttp://-/\n")),
@@ -223,6 +229,12 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
         ("tor-exits: lines", "tor-exits", "", text("ExitNode x\nExitAddress 192.0.2.1 2026-06-17 03:04:05\nNoise\n")),
         ("tor-exits: another kind", "tor-exits", "", text("a\nb\n")),
         ("shadowserver: another report", "shadowserver", "", text("a,b\n1,2\n")),
+        (
+            "shadowserver: columns of another type",
+            "shadowserver",
+            "report_type = \"scan_ssh\"",
+            text("\"timestamp\",\"ip\",\"model\"\n\"2026-06-17 03:04:05\",\"192.0.2.1\",\"x\"\n"),
+        ),
         (
             "shadowserver: a column lacks",
             "shadowserver",

@@ -45,7 +45,7 @@ const REQUESTS_PER_MINUTE: u64 = 6_000;
 const REQUESTS_PER_MINUTE_MAX: u64 = 10_000_000;
 
 /// What can be set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Names besides loopback ones under which the site may be asked, for a proxy on this machine.
     pub hosts: Vec<String>,

@@ -536,6 +536,18 @@ fn run_once_ends_with_three_where_a_feed_could_not_be_collected_and_does_the_res
     assert_eq!(said.matches("reports cannot be collected").count(), 2, "{said}");
     assert_eq!(once(&[], "192.0.2.3").0, 0);
     assert_eq!(fs::read_dir(dir.join("box")).unwrap().count(), 3);
+    let mail = format!(
+        "[site]\nemail = \"x@cert.example\"\n[[notice]]\nname = \"mail\"\ngroup_by = [\"source.ip\"]\nwhen = \"at once\"\nformat = \"text\"\nvia = \"mail\"\n\
+         to = \"a@net.example\"\n[via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"off\"\n"
+    );
+    fs::write(dir.join("conf.d/b.toml"), mail).unwrap();
+    let (code, said) = once(&[], "192.0.2.4");
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("1 notice could not be delivered\n  hint: `concert notice list` says why"), "{said}");
+    let (code, said) = once(&["a"], "192.0.2.5");
+    assert_eq!(code, 3, "{said}");
+    let both = "the feed `a` could not be collected; 1 notice could not be delivered\n  hint: `concert feed list` and `concert notice list` say why";
+    assert!(said.contains(both), "{said}");
 }
 
 #[test]

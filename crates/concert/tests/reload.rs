@@ -199,3 +199,41 @@ fn a_reload_that_does_not_concern_a_channel_loses_no_line_of_it() {
     reload();
     until(|| speaker.saw("listener", "QUIT") == 1 && speaker.saw("another", "JOIN") == 1, "the other nickname comes");
 }
+
+/// What an address answers to whoever asks whether it is there.
+fn healthy(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).is_ok_and(|_| line.contains(" 200 "))
+}
+
+#[test]
+fn pages_move_to_the_address_that_a_reload_brings_and_stay_where_it_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [first, second] = [first, second].map(|listener| listener.local_addr().unwrap().port());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let write = |port: u16, more: &str| {
+        let site = "[site]\nname = \"X\"\nemail = \"x@cert.example\"\n[serve]\nlisten = \"127.0.0.1:";
+        fs::write(folder.path().join("concert.toml"), format!("{site}{port}\"\n{more}")).unwrap();
+    };
+    let dir = folder.path().to_str().unwrap();
+    let reload = || assert!(concert(&["reload", "--site", dir]).stderr(Stdio::null()).status().unwrap().success());
+    let init = concert(&["init", dir]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    assert!(init.success());
+    write(first, "");
+    let _running = Running(concert(&["serve", "--site", dir]).stderr(Stdio::null()).spawn().unwrap());
+    until(|| healthy(first), "it answers");
+    write(second, "");
+    reload();
+    until(|| healthy(second) && !healthy(first), "it answers at the other address");
+    write(taken.local_addr().unwrap().port(), "");
+    reload();
+    write(second, "requests_per_minute = 1000\n");
+    reload();
+    until(|| healthy(second), "it stays where it was");
+    write(first, "");
+    reload();
+    until(|| healthy(first) && !healthy(second), "and goes on from there");
+}

@@ -134,6 +134,25 @@ fn files_are_joined_in_the_order_of_their_names() {
 }
 
 #[test]
+fn every_example_of_a_feed_goes_beside_what_a_new_site_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir(folder.path().join("conf.d")).unwrap();
+    fs::copy(sources.join("src/command/init/concert.toml"), folder.path().join("concert.toml")).unwrap();
+    let mut count = 0;
+    for file in fs::read_dir(sources.join("../../examples/feeds")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            fs::copy(&path, folder.path().join("conf.d").join(path.file_name().unwrap())).unwrap();
+            count += 1;
+        }
+    }
+    let loaded = Settings::read(folder.path(), LoadFor::Look).unwrap();
+    assert_eq!(loaded.problems, []);
+    assert!(count >= 28 && loaded.settings.feeds.len() > count, "{count}");
+}
+
+#[test]
 fn of_a_key_in_several_files_the_last_is_in_force_and_what_it_replaced_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

@@ -150,9 +150,18 @@ fn read_value(what: What, rest: &[u8]) -> Result<Option<(u32, Cow<'_, str>)>, &'
         What::Asn if matches!(head, "" | "-" | "0" | "AS0") => Ok(None),
         What::Asn => {
             let asn = Value::read(Kind::Asn, head, None)?.as_int().and_then(|asn| u32::try_from(asn).ok());
-            let name = tail.map_or(Cow::Borrowed(""), |tail| as_name(field(tail).0));
+            let name = tail.map_or(Cow::Borrowed(""), name);
             Ok(Some((asn.ok_or("not an AS number")?, name)))
         }
+    }
+}
+
+/// The name that a line ends with.
+fn name(tail: &[u8]) -> Cow<'_, str> {
+    let name = as_name(field(tail).0);
+    match tail.starts_with(b"\"") && name.contains("\"\"") {
+        true => Cow::Owned(name.replace("\"\"", "\"")),
+        false => name,
     }
 }
 
@@ -162,7 +171,7 @@ fn as_name(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// The first field of a line, without its quotes, and what follows its comma. A doubled quote inside
-/// quotes stays doubled: no address, number or code holds one, and in a name it does no harm.
+/// quotes stays doubled: no address, number or code holds one.
 fn field(line: &[u8]) -> (&[u8], Option<&[u8]>) {
     let Some(inner) = line.strip_prefix(b"\"") else {
         let end = memchr(b',', line);
@@ -221,6 +230,8 @@ mod tests {
     fn lines_are_read_as_publishers_write_them() {
         check(What::Asn, "192.0.2.0,192.0.2.9,AS64500,A", "192.0.2.9", Some((64500, "A")), &[]);
         check(What::Asn, "\"192.0.2.0\",\"192.0.2.9\",\"64500\",\"A, B\"\r\n", "192.0.2.1", Some((64500, "A, B")), &[]);
+        check(What::Asn, r#"192.0.2.0,192.0.2.9,64500,"A ""B"" C""#, "192.0.2.1", Some((64500, "A \"B\" C")), &[]);
+        check(What::Asn, r#"192.0.2.0,192.0.2.9,64500,A ""B"""#, "192.0.2.1", Some((64500, "A \"\"B\"\"")), &[]);
         check(What::Asn, "3221225984,3221225993,64500,A", "192.0.2.9", Some((64500, "A")), &[]);
         check(What::Asn, "start,last,asn,name\n192.0.2.0,192.0.2.9,64500,A", "192.0.2.9", Some((64500, "A")), &[]);
         check(What::Asn, "192.0.2.0,192.0.2.9,0,Not routed", "192.0.2.9", None, &[]);

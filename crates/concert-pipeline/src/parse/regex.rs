@@ -6,8 +6,8 @@
 //! (`Last updated (?<updated>\S+)`).
 //!
 //! With `records` the text is not read by lines: a record begins wherever `records` matches and ends
-//! where the next begins (`<tr`, `<item>`), and `head` is looked for before the first. There `(?s)` lets
-//! `.` match line breaks. This reads simple pages and RSS; it does not understand HTML or XML.
+//! where the next begins (`<tr`, `<item>`), and `head` is looked for before the first. A text in which none begins is a
+//! reject, unless it matches `skip`. There `(?s)` lets `.` match line breaks. This reads simple pages and RSS; it does not understand HTML or XML.
 //! `decode_entities` turns `&amp;` and `&#39;` in the groups into characters.
 //!
 //! All other settings are those of `mapping.rs`. The syntax is that of the `regex` crate, which takes
@@ -53,6 +53,13 @@ decode_entities = true
             given: "<table><tr><th>IP</th></tr>\n<tr><td>192.0.2.1</td>\n<td>a &amp; b</td></tr><tr><td>-</td></tr>\n</table>",
             events: r#"{"source.ip":"192.0.2.1","event_description.text":"a & b"}"#,
             rejects: "3 : does not match the pattern",
+        },
+        Sample {
+            name: "page-instead-of-records",
+            settings: "records = '<item>'\npattern = '(?s)<title>(?<source.ip>[^<]+)</title>'\n",
+            given: "<html><body>Please log in.</body></html>\n",
+            events: "",
+            rejects: "1 : no record begins in it",
         },
         Sample {
             name: "page-instead-of-lines",
@@ -163,6 +170,10 @@ impl Parser for Expression {
                 self.learn_head(piece, &mut head);
             }
             start = Some(at);
+        }
+        let is_passed_over = self.skip.as_ref().is_some_and(|skip| skip.is_match(&text));
+        if number == 0 && !text.trim().is_empty() && !is_passed_over {
+            sink.reject(1, Fault::foreign("no record begins in it"), text.as_bytes());
         }
     }
 }

@@ -57,6 +57,17 @@ impl Shadowserver {
 
     /// The type of this report, or why none can be told.
     fn report(&self, about: &About<'_>, header: &[&str]) -> Result<&Report, String> {
+        let report = self.named(about, header)?;
+        match table::other_by_columns(&report.file_name, header) {
+            None => Ok(report),
+            Some(other) => Err(format!(
+                "it is said to be a report of the type `{}`, and has the columns of `{other}`",
+                report.file_name
+            )),
+        }
+    }
+
+    fn named(&self, about: &About<'_>, header: &[&str]) -> Result<&Report, String> {
         if let Some(name) = &self.report_type {
             return self.schema.by_type(name).ok_or_else(|| format!("the report type `{name}` is not known"));
         }

@@ -84,6 +84,7 @@ pub async fn send_due(site: &Arc<Site>) -> Result<Sent, Problem> {
             all.failed += sent.failed;
             told_again += sent.told_again;
         }
+        all.told_again += told_again;
         if told_again == 0 {
             break;
         }

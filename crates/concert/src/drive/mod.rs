@@ -37,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_model::Problem;
+use concert_model::problem::counted;
 use concert_store::records::{Counts, ReportRow, Waiting};
 use concert_store::{Keep, Upkeep, Writer};
 use tokio::sync::watch;
@@ -221,7 +222,8 @@ fn raw(site: &Site, report: &Waiting) -> Result<Box<dyn process::Source>, Proble
 
 /// Everything due now: collects once from every feed whose next look is due, processes, tells, delivers one attempt each.
 ///
-/// Feeds that could not be collected hold up nothing; that there were any is the failure it ends with.
+/// Feeds that could not be collected and peers that took no notice hold up nothing; that there were any is the failure it
+/// ends with.
 pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mut worker = Worker::need(&site).await?;
     Box::pin(tell_of_left(&site)).await;
@@ -256,14 +258,14 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     learn::once(&site).await;
     responsible::address_waiting(&site).await.map_err(Failure::outside)?;
     follow::once(&site).await;
-    deliver::send_due(&site).await.map_err(Failure::outside)?;
+    let sent = deliver::send_due(&site).await.map_err(Failure::outside)?;
     worker.tidy().await.map_err(Failure::outside)?;
     tidy_files(&mut upkeep(&site)).await.map_err(Failure::outside)?;
-    not_collected(&looked, mailbox_read).map_or(Ok(()), |problem| Err(Failure::outside(problem)))
+    undone(&looked, mailbox_read, sent).map_or(Ok(()), |problem| Err(Failure::outside(problem)))
 }
 
-/// What could not be collected, of all feeds and the mailbox, in one sentence.
-fn not_collected(looked: &[Option<String>], mailbox_read: bool) -> Option<Problem> {
+/// What the outside did not let be done, of all feeds, the mailbox and the notices, in one sentence.
+fn undone(looked: &[Option<String>], mailbox_read: bool, sent: deliver::Sent) -> Option<Problem> {
     let failed: Vec<&str> = looked.iter().flatten().map(String::as_str).collect();
     let feeds = match failed.as_slice() {
         [] => None,
@@ -272,16 +274,23 @@ fn not_collected(looked: &[Option<String>], mailbox_read: bool) -> Option<Proble
             Some(format!("{} of {} feeds could not be collected: {}", names.len(), looked.len(), names.join(", ")))
         }
     };
-    let (what, look) = match (feeds, mailbox_read) {
-        (None, true) => return None,
-        (Some(feeds), true) => (feeds, "`concert feed list` says why"),
-        (None, false) => ("the mailbox could not be read".to_owned(), "`concert mailbox counts` says why"),
-        (Some(feeds), false) => (
-            format!("{feeds}; the mailbox could not be read either"),
-            "`concert feed list` and `concert mailbox counts` say why",
+    let not_sent = sent.later + sent.failed.saturating_sub(sent.told_again);
+    let parts = [
+        (feeds, "`concert feed list`"),
+        ((!mailbox_read).then(|| "the mailbox could not be read".to_owned()), "`concert mailbox counts`"),
+        (
+            (not_sent > 0).then(|| format!("{} could not be delivered", counted(not_sent, "notice"))),
+            "`concert notice list`",
         ),
+    ];
+    let (what, looks): (Vec<_>, Vec<_>) = parts.into_iter().filter_map(|(what, look)| Some((what?, look))).unzip();
+    let says = match looks.len() {
+        0 => return None,
+        1 => "says why",
+        _ => "say why",
     };
-    Some(Problem::new(what).hint(format!("{look}; all else that was due is done")))
+    let hint = format!("{} {says}; all else that was due is done", looks.join(" and "));
+    Some(Problem::new(what.join("; ")).hint(hint))
 }
 
 /// The upkeep of a site. Only for a process that has its lock.

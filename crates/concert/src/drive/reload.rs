@@ -1,7 +1,8 @@
 //! Taking up changed settings while at work: on SIGHUP, or when `concert reload` asks.
 //!
 //! The new settings are read whole before anything is stopped. With any mistake the running ones stay
-//! in force and the mistakes are told. What listens (`[serve]`) changes only at the next start.
+//! in force and the mistakes are told. What listens (`[serve]`) is the business of whoever is told of the site
+//! that is in force.
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -135,9 +136,6 @@ async fn load(site: &Site) -> Result<Site, Failure> {
     let reading = tokio::task::spawn_blocking(move || Settings::load(&dir, LoadFor::Run));
     let mut settings = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))??;
     settings.keep_ways_of(&site.settings);
-    if settings.serve.listen != site.settings.serve.listen {
-        tracing::warn!("`listen` in [serve] has changed; it takes effect at the next start");
-    }
     let mut fresh = Site::open(settings).await?;
     fresh.live = site.live.clone();
     fresh.keep_lookup_of(site);

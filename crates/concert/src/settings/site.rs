@@ -81,6 +81,7 @@ pub(super) fn time_zone(keys: &mut Keys<'_>, default: &str, about: &str) -> Opti
 }
 
 /// The pages and the API.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Serve {
     /// Address and port to listen on.
     pub listen: SocketAddr,

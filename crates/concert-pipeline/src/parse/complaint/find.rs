@@ -58,6 +58,7 @@ const SAY_SO: &[&str] = &[
     "deface",
     "exploit",
     "url:",
+    "url=",
     "urls:",
     "following url",
     "hosted at",

@@ -145,8 +145,12 @@ impl Schema {
                 continue;
             }
             let present = report.columns.iter().filter(has).count();
-            let tells = !report.telling.is_empty() && report.telling.iter().all(|column| header.contains(column));
-            let score = (tells, present, std::cmp::Reverse(report.columns.len() - present));
+            let tells = report.telling.iter().all(|column| header.contains(column));
+            // A type that has columns of its own does not come without them.
+            if !tells {
+                continue;
+            }
+            let score = (!report.telling.is_empty(), present, std::cmp::Reverse(report.columns.len() - present));
             match best.first().map(|(_, top)| score.cmp(top)) {
                 Some(std::cmp::Ordering::Less) => continue,
                 Some(std::cmp::Ordering::Equal) => {}
@@ -316,6 +320,11 @@ mod tests {
         check(&format!("{usual} device_id raw_response"), Ok("scan_ics"));
         check(&format!("{usual} dns_version"), Ok("scan_dns"));
         assert!(schema.by_columns(&usual.split(' ').collect::<Vec<_>>()).is_err());
+        // Sinkholes of two kinds, which differ by name alone, and no honeypot, which would have passwords.
+        let sinkhole =
+            "timestamp protocol src_ip src_port dst_ip dst_port infection family tag application version event_id";
+        let fits = schema.by_columns(&sinkhole.split(' ').collect::<Vec<_>>()).unwrap_err();
+        assert!(fits.contains(&"event4_sinkhole") && !fits.contains(&"event4_honeypot_brute_force"), "{fits:?}");
     }
 
     #[test]

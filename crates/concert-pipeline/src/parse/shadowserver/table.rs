@@ -260,6 +260,17 @@ pub(super) fn reports() -> Vec<Report> {
     reports
 }
 
+/// The type whose own columns a header has, where the type of this name has such too and the header does not.
+pub(super) fn other_by_columns(name: &str, header: &[&str]) -> Option<&'static str> {
+    let has = |telling: &str| telling.split_ascii_whitespace().all(|column| header.contains(&column));
+    let name = name.replacen("scan6_", "scan_", 1);
+    let named = REPORTS.iter().find(|(known, ..)| *known == name)?;
+    if named.5.is_empty() || has(named.5) {
+        return None;
+    }
+    REPORTS.iter().find(|(.., telling)| !telling.is_empty() && has(telling)).map(|(known, ..)| *known)
+}
+
 fn report(
     (name, _, kind, identifier, application, telling): &Known,
     file_name: std::borrow::Cow<'static, str>,
