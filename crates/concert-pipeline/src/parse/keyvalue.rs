@@ -24,6 +24,7 @@ use super::lines::each_line;
 use super::{About, Fault, Input, Listed, Mapping, Parser, Sample, Sink};
 pub use names::KNOWN_KEYS;
 use names::TYPES;
+pub(crate) use write::{Pair, extra_key, key, texts, write_object, write_pairs};
 pub use write::{write_json, write_keyvalue, write_pair};
 
 /// AbuseHelper's text forms.

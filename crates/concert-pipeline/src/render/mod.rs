@@ -9,6 +9,7 @@ pub mod csv;
 pub mod html;
 pub mod instead;
 pub mod json;
+pub mod keyvalue;
 pub mod lines;
 pub mod ndjson;
 pub mod template;
@@ -71,8 +72,16 @@ pub struct Listed {
 }
 
 /// Every format.
-pub const ALL: &[&Listed] =
-    &[&csv::LISTED, &json::LISTED, &ndjson::LISTED, &text::LISTED, &html::LISTED, &xarf::LISTED];
+pub const ALL: &[&Listed] = &[
+    &csv::LISTED,
+    &json::LISTED,
+    &ndjson::LISTED,
+    &text::LISTED,
+    &html::LISTED,
+    &xarf::LISTED,
+    &keyvalue::PAIRS,
+    &keyvalue::OBJECTS,
+];
 
 /// The format with this name.
 pub fn format(name: &str) -> Option<&'static Listed> {

@@ -1,6 +1,6 @@
 //! `/api/v1/observables` and `/api/v1/incidents/{id}/observables`: what is known of values.
 //!
-//! All events are read for an answer, so few are made at the same time, and each has an end.
+//! All events are read for an answer, so few are made at the same time, the others wait a while, and each has an end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::problem::Problem;
 
 /// Most of these that are answered at the same time.
 pub(crate) const LOOKS_MAX: usize = 4;
+/// How long one waits for its turn.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(20);
 /// How long one may take.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(120);
 /// Longest value.
@@ -48,7 +50,8 @@ pub(super) async fn about(
 }
 
 async fn look(app: &App, person: &Person, thing: Thing) -> Result<Response, Problem> {
-    let _turn = app.looks.try_acquire().map_err(|_| Problem::busy("too many values are looked up", 10))?;
+    let turn = timeout(TURN_WAIT_MAX, app.looks.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return Err(Problem::busy("too many values are looked up", 10)) };
     let found = timeout(LOOK_TIME_MAX, app.site.thing(person, thing)).await;
     let found = found.map_err(|_| Problem::busy("there are too many events to look through in time", 600))?;
     Ok(super::json(found?.to_string()))
