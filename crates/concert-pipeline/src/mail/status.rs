@@ -13,7 +13,7 @@ use super::bounce::Weight;
 /// takes no mail, disabled.
 const GONE: [(u16, u16, u16); 6] = [(5, 1, 1), (5, 1, 2), (5, 1, 3), (5, 1, 6), (5, 1, 10), (5, 2, 1)];
 /// Words of servers that mean: there is nobody with this address.
-const NOBODY: [&str; 62] = [
+const NOBODY: [&str; 65] = [
     "user unknown",
     "unknown user",
     "no such user",
@@ -51,6 +51,9 @@ const NOBODY: [&str; 62] = [
     "mailbox is disabled",
     "mailbox disabled",
     "address couldn't be found",
+    "address you entered couldn't be found",
+    "address you entered could not be found",
+    "adresse wurde nicht gefunden",
     "wasn't found at",
     "adresse konnte nicht gefunden werden",
     "postfach existiert nicht",

@@ -93,6 +93,13 @@ fn bounces_without_a_delivery_status_are_known_too() {
         &[],
     );
     check(
+        "From: postmaster@net.example\nSubject: Undeliverable: x",
+        "Delivery has failed to these recipients or groups:\n\nabuse@net.example<mailto:abuse@net.example>\nThe email address you entered couldn't be found. Please check the recipient's email address and try to resend the message.\n\n\
+         Diagnostic information for administrators:\n\nGenerating server: mx.net.example\n\nabuse@net.example\n#550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found ##\n",
+        &["abuse@net.example hard"],
+        &[],
+    );
+    check(
         DAEMON,
         "This is the mail system at host mx.example.\n\n<abuse@net.example>: host mx.net.example[192.0.2.1] said: 550 5.1.1\n    <abuse@net.example>: Recipient address rejected: User unknown (in reply to RCPT TO command)\n",
         &["abuse@net.example hard 5.1.1"],

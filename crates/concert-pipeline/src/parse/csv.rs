@@ -205,6 +205,7 @@ struct Step<'p> {
 struct Plan<'p> {
     steps: Vec<Step<'p>>,
     names: Vec<String>,
+    is_headless: bool,
     /// As many columns as a row must have, and may have at most.
     least: usize,
     most: usize,
@@ -218,7 +219,7 @@ impl Parser for Csv {
                 return;
             }
         }
-        let mut plan = (self.header == Header::None).then(|| self.plan(None));
+        let mut plan = (self.header == Header::None).then(|| self.plan(Err(0)));
         let (mut names, mut generated) = (None, None);
         while let Some(found) = records.read() {
             match found {
@@ -243,6 +244,14 @@ impl Parser for Csv {
                             }
                             continue;
                         }
+                    }
+                    // Columns behind all that are named have numbers too.
+                    if let Some(plan) = &mut plan
+                        && plan.is_headless
+                        && record.len() > plan.names.len()
+                        && plan.names.len() < COLUMNS_MAX
+                    {
+                        *plan = self.plan(Err(record.len()));
                     }
                     if let Some(plan) = &plan {
                         self.row(sink, plan, &record, generated.as_deref());
@@ -294,7 +303,7 @@ impl Csv {
                 ),
             ));
         }
-        Ok(self.plan(Some(names)))
+        Ok(self.plan(Ok(names)))
     }
 
     /// The first two columns of one name that is used.
@@ -310,13 +319,15 @@ impl Csv {
             .find_map(|(index, name)| Some((known.insert(name, index)?, index)).filter(|_| used(name)))
     }
 
-    fn plan(&self, names: Option<Vec<String>>) -> Plan<'_> {
-        let headless = names.is_none();
+    /// The plan for these names or, without a head, for rows of so many columns.
+    fn plan(&self, names: Result<Vec<String>, usize>) -> Plan<'_> {
+        let is_headless = names.is_err();
         let number = |name: &str| name.parse::<usize>().ok();
         let highest =
             self.mapping.columns().iter().map(Column::name).chain(self.patterns.iter().map(|(n, _)| n.as_str()));
         let highest = highest.filter_map(number).filter(|number| *number <= COLUMNS_MAX).max().unwrap_or(0);
-        let names = names.unwrap_or_else(|| (1..=highest).map(|number| number.to_string()).collect());
+        let names = names
+            .unwrap_or_else(|width| (1..=width.clamp(highest, COLUMNS_MAX)).map(|number| number.to_string()).collect());
         let mut steps = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let pattern = self.patterns.iter().find(|(column, _)| column == name).map(|(_, pattern)| pattern);
@@ -324,7 +335,7 @@ impl Csv {
                 Some(_) => self.mapping.resolve(name),
                 // What a pattern takes apart is kept whole only where settings ask for it.
                 None if pattern.is_some() => None,
-                None if headless => self.mapping.resolve(&format!("column_{name}")),
+                None if is_headless => self.mapping.resolve(&format!("column_{name}")),
                 None if names.iter().take(index).any(|before| before == name) => {
                     self.mapping.resolve(&format!("{name}_{}", index + 1))
                 }
@@ -337,9 +348,10 @@ impl Csv {
             steps.push(Step { index, column, pattern, lower: self.lower.contains(name), split });
         }
         let width = names.len();
-        let lacking = names.iter().rev().take_while(|name| self.optional.contains(name)).count();
-        let least = if headless { highest.min(width) } else { width } - lacking;
-        Plan { steps, names, least, most: if headless { usize::MAX } else { width } }
+        let needed = if is_headless { highest.min(width) } else { width };
+        let lacking = names.iter().take(needed).rev().take_while(|name| self.optional.contains(name)).count();
+        let most = if is_headless { usize::MAX } else { width };
+        Plan { steps, names, is_headless, least: needed - lacking, most }
     }
 
     fn row(&self, sink: &mut Sink<'_>, plan: &Plan<'_>, record: &Record<'_>, generated: Option<&str>) {
@@ -408,6 +420,20 @@ impl Csv {
 }
 
 const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "wider-than-named.csv",
+        settings: r#"
+header = false
+columns = { 2 = "source.ip" }
+"#,
+        given: "a,192.0.2.1\nb,192.0.2.2,x,,y\nc,192.0.2.3,z\n",
+        events: r#"
+{"source.ip":"192.0.2.1","extra.column_1":"a"}
+{"source.ip":"192.0.2.2","extra.column_1":"b","extra.column_3":"x","extra.column_5":"y"}
+{"source.ip":"192.0.2.3","extra.column_1":"c","extra.column_3":"z"}
+"#,
+        rejects: "",
+    },
     Sample {
         name: "with-head.csv",
         settings: r#"

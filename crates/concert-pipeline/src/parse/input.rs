@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{BufRead, Read};
 
-use encoding_rs::{Encoding, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use memchr::memchr;
 
 /// Bytes looked at to guess an encoding.
@@ -47,7 +47,8 @@ impl<'a> Input<'a> {
     pub fn new(reader: &'a mut dyn BufRead, declared: Option<&'static Encoding>) -> Self {
         Self {
             reader,
-            declared,
+            // What is declared as UTF-8 and is not is guessed like what declares nothing: no letter is lost.
+            declared: declared.filter(|encoding| *encoding != UTF_8),
             guessed: None,
             number: 0,
             line_bytes_max: LINE_BYTES_MAX,
@@ -226,6 +227,13 @@ mod tests {
         let mut bytes = vec![b'x'; 10 << 20];
         bytes.extend_from_slice(b"\nnext\n");
         assert_eq!(lines(&bytes), ["too long after 1048576", "next"]);
+    }
+
+    #[test]
+    fn what_is_declared_as_utf8_and_is_not_loses_no_letter() {
+        let mut reader = &b"Gr\xfc\xdfe aus M\xfcnchen"[..];
+        let input = Input::new(&mut reader, Some(UTF_8));
+        assert_eq!(input.decode(b"Gr\xfc\xdfe"), "Grüße");
     }
 
     #[test]

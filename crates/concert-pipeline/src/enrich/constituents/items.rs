@@ -296,7 +296,10 @@ mod tests {
         let all = "abuse, technical, out of hours, incident, vulnerability, law";
         check(of("lunch break"), &[&format!("`lunch break` in purpose is none; one of: {all}")]);
         let unknown = Contact { format: "pfd".into(), ..Contact::default() };
-        check(unknown, &["there is no format `pfd`; one of: csv, json, ndjson, text, html, xarf"]);
+        check(
+            unknown,
+            &["there is no format `pfd`; one of: csv, json, ndjson, text, html, xarf, keyvalue, keyvalue-json"],
+        );
         let good = Contact { format: "csv".into(), schedule: "at 06:00".into(), ..Contact::default() };
         check(good, &[]);
         assert_eq!(wishes(&Contact { schedule: "sometimes".into(), ..of("abuse") }).len(), 1);
