@@ -273,6 +273,17 @@ fn files_of_a_site_that_cannot_be_read_are_named_with_what_to_do() {
 }
 
 #[test]
+fn a_process_with_a_mistake_is_not_begun_as_it_is_shipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let has = |name: &str| processes::load(folder.path()).all.iter().any(|(process, _)| process.name == name);
+    assert!(has("scanning") && has("phishing"));
+    fs::create_dir(folder.path().join("processes")).unwrap();
+    fs::write(folder.path().join("processes/scanning.toml"), "name = \"scanning\"\nversion = \"two\"\n").unwrap();
+    assert!(!has("scanning") && has("phishing"));
+    assert!(!processes::load(folder.path()).problems.is_empty());
+}
+
+#[test]
 fn a_folder_without_settings_is_no_site() {
     let folder = tempfile::tempdir().unwrap();
     let failure = Settings::load(folder.path(), LoadFor::Look).err().unwrap();

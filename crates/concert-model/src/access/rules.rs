@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Circle, Decision, Forbid, Kept, Object, Person};
+use super::{Action, BY_ITSELF, Circle, Decision, Forbid, Kept, Object, Person};
 use crate::incident::content::Role;
 use crate::incident::marking::{Marking, Tlp};
 use crate::user::StandingRole;
@@ -66,7 +66,10 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
         Object::Site => at_site(person, action, &[]),
         Object::Of(constituencies) => at_site(person, action, constituencies),
         Object::Incident(circle) => at_incident(person, action, circle),
-        Object::Item { circle, marking, author } => at_item(person, action, circle, marking, author),
+        Object::Item { circle, marking, author } => {
+            let author = if author == BY_ITSELF { &circle.opener } else { author };
+            at_item(person, action, circle, marking, author)
+        }
     }
 }
 

@@ -146,6 +146,9 @@ mod slow {
         }
         let (circle, item) = match object {
             Object::Incident(circle) => (circle, None),
+            Object::Item { circle, marking, author: "concert (by itself)" } => {
+                (circle, Some((marking, circle.opener.as_str())))
+            }
             Object::Item { circle, marking, author } => (circle, Some((marking, author))),
             Object::Site | Object::Of(_) => return at_site(person, action, object),
         };
@@ -232,13 +235,27 @@ fn the_matrix_agrees_with_the_slow_statement() {
         }
         for action in [Action::See, Action::Note, Action::Lower, Action::Raise, Action::Release, Action::AskWho] {
             for marking in &markings {
-                for author in ["responder", "observer", "speaker", "nobody"] {
+                for author in ["responder", "observer", "speaker", "nobody", BY_ITSELF] {
                     ask(person, action, Object::Item { circle: &open, marking, author });
                 }
             }
         }
     }
     assert!(asked > 2_000_000, "{asked}");
+}
+
+/// INVARIANT: what nobody wrote is read by somebody, whoever the incident is for.
+#[test]
+fn what_nobody_wrote_is_read_by_whoever_opened_the_incident() {
+    for marking in [Marking::of(Tlp::Red), Marking { compartment: "legal".into(), ..Marking::of(Tlp::Amber) }] {
+        let circle = Circle { opener: "coordinator".into(), ..circle(Some(marking.clone()), true) };
+        let sees = |name: &str, author| {
+            let person = Person { name: name.into(), clearance: Tlp::Red, ..Person::nobody() };
+            may(&person, Action::See, Object::Item { circle: &circle, marking: &marking, author }).allowed
+        };
+        assert!(sees("coordinator", BY_ITSELF) && !sees("coordinator", "observer"), "{marking:?}");
+        assert!(!sees("responder", BY_ITSELF) && !sees("stranger", BY_ITSELF), "{marking:?}");
+    }
 }
 
 /// INVARIANT: how a party stands is seen by whoever sees the entry, and by whoever speaks for that party, as if it were for it.

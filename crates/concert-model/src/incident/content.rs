@@ -175,6 +175,8 @@ pub enum Deed {
     Chosen,
     /// A decision is put off until a deadline, with a reason.
     Held,
+    /// Somebody asks whoever decides to put a decision off, with a reason. It changes nothing by itself.
+    Asked,
     /// Nobody decided before the deadline, so the outcome that the process states came into force.
     Defaulted,
 }
@@ -761,9 +763,9 @@ contents! {
         deed: Deed,
         /// The outcome of a decision; empty for other deeds.
         outcome: String,
-        /// Until when a decision is held.
+        /// Until when a decision is held, or is wished to be.
         until: Option<i64>,
-        /// Why: needed to skip and to hold.
+        /// Why: needed to skip, to hold, and to ask for that.
         reason: String,
     }
     /// The closing questions about a run were asked, and this was the answer. None: nothing to say.

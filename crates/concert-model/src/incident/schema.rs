@@ -151,7 +151,7 @@ const WORDS: [(&str, &[&str]); 10] = [
     ),
     ("act", &["collected", "received", "moved", "examined", "copied", "destroyed"]),
     ("standing", &["hypothesis", "supported", "refuted"]),
-    ("deed", &["done", "skipped", "chosen", "held", "defaulted"]),
+    ("deed", &["done", "skipped", "chosen", "held", "asked", "defaulted"]),
     ("sort", &["reply", "auto-reply", "bounce", "report", "by-hand"]),
     ("signature", &["none", "good", "bad", "unknown-key"]),
     ("verdict", &["useless", "missing", "late"]),

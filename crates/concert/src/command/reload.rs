@@ -8,7 +8,7 @@ use concert_model::Problem;
 use super::SiteArg;
 use crate::drive::reload;
 use crate::problems::{Exit, Failure, outside};
-use crate::settings::LoadFor;
+use crate::settings::{LoadFor, processes};
 
 /// How long the other process may take: it finishes the report it is working on first.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -22,6 +22,10 @@ pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Run)?;
+    let mistakes = processes::load(&site.dir).problems;
+    if !mistakes.is_empty() {
+        return Err(Failure::settings(mistakes));
+    }
     let data = settings.data_dir();
     let nobody = || {
         let problem = Problem::new("no process works on this site").at(data.join("lock").display().to_string());

@@ -17,7 +17,7 @@ use super::Worker;
 use super::collectors::Collectors;
 use super::intake::Keeper;
 use crate::problems::Failure;
-use crate::settings::{LoadFor, Settings};
+use crate::settings::{LoadFor, Settings, processes};
 use crate::wire::Site;
 
 /// How often it is looked whether somebody asks.
@@ -133,7 +133,11 @@ async fn asked(request: &Path) {
 
 async fn load(site: &Site) -> Result<Site, Failure> {
     let dir = site.settings.dir.clone();
-    let reading = tokio::task::spawn_blocking(move || Settings::load(&dir, LoadFor::Run));
+    let reading = tokio::task::spawn_blocking(move || {
+        let settings = Settings::load(&dir, LoadFor::Run)?;
+        let mistakes = processes::load(&dir).problems;
+        if mistakes.is_empty() { Ok(settings) } else { Err(Failure::settings(mistakes)) }
+    });
     let mut settings = reading.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))??;
     settings.keep_ways_of(&site.settings);
     let mut fresh = Site::open(settings).await?;

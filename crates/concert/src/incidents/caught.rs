@@ -4,7 +4,7 @@
 //! is opened once, whenever the program is killed. Events of a report are linked together, thousands in
 //! one entry.
 
-use concert_model::access::{Action, Object, Person, may};
+use concert_model::access::{Action, BY_ITSELF, Object, Person, may};
 use concert_model::incident::Status;
 use concert_model::incident::content::{Content, EventsLinked, Opened, PartyMoved, PartyStatus, Role, Ruled, Severity};
 use concert_model::incident::draft::Draft;
@@ -16,7 +16,6 @@ use concert_store::records::incidents::{self, Head};
 use concert_store::records::{Change, keep_part, part};
 
 use super::case::Case;
-use super::follow::BY_ITSELF;
 use super::write::new_id;
 use super::{Ask, Incidents, Refused, audit, merged, text};
 

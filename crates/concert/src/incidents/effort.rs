@@ -18,6 +18,18 @@ pub(super) fn check(draft: &Draft) -> Result<(), Refused> {
     in_a_day(minutes).map_err(Refused::Wrong)
 }
 
+/// Time of which a person does not say whose it was is the person's own, as where it stands beside what took it.
+pub(super) fn own(drafts: &mut [Draft], person: &Person) {
+    for draft in drafts {
+        if let Content::Effort(effort) = &mut draft.content
+            && effort.person.trim().is_empty()
+            && !person.is_operator
+        {
+            effort.person.clone_from(&person.name);
+        }
+    }
+}
+
 /// The effort of a draft, where it took some; `entry` is what it is signed as.
 pub(super) fn beside(draft: &Draft, person: &Person, entry: String) -> Option<Draft> {
     if draft.minutes == 0 {

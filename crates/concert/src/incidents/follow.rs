@@ -1,7 +1,7 @@
 //! Processes that are followed in an incident: the engine is asked before anything of them is written,
 //! and what comes into force by itself is written down.
 
-use concert_model::access::{Circle, Person};
+use concert_model::access::{BY_ITSELF, Circle, Decision, Person};
 use concert_model::incident::Status;
 use concert_model::incident::content::{Answer, Content, Deed, Stepped, Verdict};
 use concert_model::incident::draft::Draft;
@@ -14,10 +14,6 @@ use concert_store::records::incidents::Head;
 use super::case::Case;
 use super::write::{MERGED, wrong};
 use super::{Ask, Incidents, Refused, text};
-
-/// The author of what nobody wrote: decisions that nobody took in time, mails that came in. No user can be
-/// called so.
-pub(super) const BY_ITSELF: &str = "concert (by itself)";
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {
@@ -72,7 +68,9 @@ fn rules(person: &Person, state: &Incident, now: Time, content: &Content) -> Res
             let process = process_of(state, &stepped.run)?;
             let Some(run) = state.runs.get(&stepped.run) else { return Err(Refused::Missing) };
             let progress = Progress::of(&process, run, state, known(state, now));
-            progress.may(stepped, &person.name).map_err(|why| Refused::Wrong(with_hint(&process, stepped, why)))
+            progress.may(stepped).map_err(|why| Refused::Wrong(with_hint(&process, stepped, why)))?;
+            let denied = |reason| Refused::Denied(Decision { allowed: false, policy: "process", reason });
+            progress.decides(stepped, &person.name).map_err(denied)
         }
         Content::Answered(answered) => answers(&process_of(state, &answered.run)?, &answered.answers),
         Content::Moved(moved) if moved.status == Status::Closed => closes(state, now),

@@ -53,7 +53,7 @@ fn run_json(name: &str, run: &Run, state: &Incident, now: Time) -> Value {
     let progress = Progress::of(&process, run, state, known(state, now));
     let steps: Vec<Value> = progress
         .steps()
-        .map(|(step, state)| step_json(step, &state, progress.overdue_seconds(step).is_some()))
+        .map(|(step, state)| step_json(step, &state, progress.overdue_seconds(step).is_some(), &progress.asked(step)))
         .collect();
     let answers: Vec<Value> = run
         .answers
@@ -69,7 +69,7 @@ fn run_json(name: &str, run: &Run, state: &Incident, now: Time) -> Value {
         "ended": progress.ended().map(|at| at.to_string()), "steps": steps, "answers": answers, "ignored": ignored})
 }
 
-fn step_json(step: &Step, state: &State, is_overdue: bool) -> Value {
+fn step_json(step: &Step, state: &State, is_overdue: bool, asked: &[String]) -> Value {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| _ = members.insert(name.to_owned(), value);
     put("step", json!(step.id));
@@ -89,7 +89,8 @@ fn step_json(step: &Step, state: &State, is_overdue: bool) -> Value {
             put("state", json!(if is_overdue { "overdue" } else { "ready" }));
             put("since", json!(since.to_string()));
             put("due", json!(due.map(|due| due.to_string())));
-            put("note", if lacks.is_empty() { Value::Null } else { json!(lacks.join("; ")) });
+            let notes = [lacks, asked].concat();
+            put("note", if notes.is_empty() { Value::Null } else { json!(notes.join("; ")) });
         }
         State::Done { at, by, outcome, defaulted, late, .. } => {
             put("state", json!("done"));

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use concert_model::access::Person;
+use concert_model::access::{Action, BY_ITSELF, Circle, Object, Person, lets_out, may};
 use concert_model::batch::Raw;
 use concert_model::incident::content::{
     Content, EventLinked, LeftOut, ProposalAnswered, Proposed, Relation, Role, TIMES,
@@ -20,7 +20,6 @@ use concert_store::records::{Change, keep_part, part};
 
 use super::case::Case;
 use super::caught::tell;
-use super::follow::BY_ITSELF;
 use super::write::{absent, wrong};
 use super::{Ask, Incidents, Refused};
 
@@ -284,9 +283,11 @@ impl<'i> Known<'i> {
     }
 }
 
-/// What is written when a proposal is answered: the answer, and the flow and the event where it is taken up.
+/// What is written when a proposal is answered: the answer, and the flow and the event where it is taken up. They are
+/// marked like the proposal; whoever may let nothing out of the incident writes them for those within it alone.
 pub(super) fn answered(
-    case: &Case,
+    person: &Person,
+    (case, circle): (&Case, &Circle),
     state: &Incident,
     answer: ProposalAnswered,
     minutes: u32,
@@ -298,7 +299,11 @@ pub(super) fn answered(
     if answer.reason.trim().is_empty() {
         return Err(wrong("`reason` is empty"));
     }
-    let marking = marking_of(case, &answer.event);
+    let mut marking = marking_of(case, &answer.event);
+    let may_release = || may(person, Action::Release, Object::Incident(circle)).allowed;
+    if let Some(marking) = marking.as_mut().filter(|marking| lets_out(person, circle, marking) && !may_release()) {
+        marking.parties.clear();
+    }
     let mut contents: Vec<Content> = Vec::new();
     if answer.accepted && !proposed.to.is_empty() {
         let (evidence, line) = line_of(&answer.event);

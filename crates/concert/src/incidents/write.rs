@@ -110,6 +110,7 @@ impl Incidents {
     /// Opens an incident. Whoever opens it is its coordinator.
     pub async fn open(&self, ask: Ask<'_>, mut new: NewIncident) -> Result<Written, Refused> {
         by_hand(&mut new.drafts)?;
+        effort::own(&mut new.drafts, ask.person);
         self.name_parties_of_new(ask.person, &mut new.marking, &mut new.drafts).await?;
         self.readers_of(ask.person, &new).await?;
         let outside = Box::pin(self.outside(ask.person, None, &new.drafts)).await?;
@@ -181,6 +182,7 @@ impl Incidents {
     /// Writes into an incident.
     pub async fn write(&self, ask: Ask<'_>, name: &str, mut drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&mut drafts)?;
+        effort::own(&mut drafts, ask.person);
         self.name_parties(ask.person, Some(name), &mut drafts).await?;
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
         outside.ending_clocks(&mut drafts);
@@ -203,7 +205,7 @@ impl Incidents {
             for draft in drafts {
                 match draft.content {
                     Content::ProposalAnswered(answer) => {
-                        all.extend(proposals::answered(case, &state, answer, draft.minutes)?);
+                        all.extend(proposals::answered(ask.person, (case, circle), &state, answer, draft.minutes)?);
                     }
                     _ => all.push(draft),
                 }

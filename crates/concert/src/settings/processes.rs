@@ -18,14 +18,15 @@ pub const FOLDER: &str = "processes";
 pub struct Processes {
     /// Of each name the highest version, in the order of names.
     pub all: Vec<(Process, Origin)>,
-    /// Mistakes with their places; files that have any are left out.
+    /// Mistakes with their places; files that have any are left out, and so are those of shipped processes that are called
+    /// like the file.
     pub problems: Vec<Problem>,
 }
 
 /// The processes of a site, which need not be one: then they are those that are shipped.
 pub fn load(site: &Path) -> Processes {
     let mut problems = Vec::new();
-    let mut own = Vec::new();
+    let (mut own, mut broken) = (Vec::new(), Vec::new());
     let names = names_in(&site.join(FOLDER)).unwrap_or_else(|problem| {
         problems.push(problem);
         Vec::new()
@@ -34,10 +35,15 @@ pub fn load(site: &Path) -> Processes {
         let place = format!("{FOLDER}/{name}");
         match read_file(&site.join(&place), &place) {
             Ok(process) => own.push((place, process)),
-            Err(found) => problems.extend(found),
+            Err(found) => {
+                broken.extend(name.rsplit_once('.').map(|(stem, _)| stem.to_owned()));
+                problems.extend(found);
+            }
         }
     }
-    let (all, unused) = process::catalogue(own);
+    let (mut all, unused) = process::catalogue(own);
+    // Nobody begins what the site has changed as it is shipped, because of a mistake in the change.
+    all.retain(|(process, _)| !broken.contains(&process.name));
     problems.extend(unused);
     Processes { all, problems }
 }

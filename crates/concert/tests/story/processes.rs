@@ -156,8 +156,11 @@ impl<'s> Story<'s> {
         let now = self.run("anna")["started"].as_str().unwrap().to_owned();
         let now = concert_model::Time::parse(&now, None).unwrap();
         let until = |seconds: i64| json!({"deed": "held", "until": now.plus_seconds(seconds).to_string(), "reason": "Memory is being taken."});
-        let refused = self.step("anna", &step.id, json!({"deed": "chosen", "outcome": step.outcomes[0]}), 400);
+        let refused = self.step("anna", &step.id, json!({"deed": "chosen", "outcome": step.outcomes[0]}), 403);
         assert!(refused.contains("is decided by") && refused.contains("which anna is not"), "{refused}");
+        self.step("ben", &step.id, json!({"deed": "asked"}), 400);
+        self.step("ben", &step.id, json!({"deed": "asked", "reason": "We listen there"}), 201);
+        assert_eq!(self.state(&step.id)["note"], json!("ben asks to hold it: We listen there"));
         let containing = self.process.steps.iter().find(|other| other.needs.iter().any(|need| need.step == step.id));
         let refused = self.step("ben", &containing.unwrap().id, json!({}), 400);
         assert!(refused.contains("comes into force"), "{refused}");

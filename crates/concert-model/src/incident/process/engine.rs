@@ -46,6 +46,8 @@ pub struct Progress<'a> {
     reopened: BTreeMap<&'a str, Time>,
     /// Until when decisions are held.
     held: BTreeMap<&'a str, Time>,
+    /// Who asks to hold them.
+    asked: BTreeMap<&'a str, Vec<&'a Mark>>,
     moments: BTreeMap<&'a str, Moment>,
     ignored: Vec<(&'a Mark, String)>,
 }
@@ -72,6 +74,7 @@ impl<'a> Progress<'a> {
             marks: BTreeMap::new(),
             reopened: BTreeMap::new(),
             held: BTreeMap::new(),
+            asked: BTreeMap::new(),
             moments: BTreeMap::new(),
             ignored: Vec::new(),
         };
@@ -92,10 +95,12 @@ impl<'a> Progress<'a> {
             (Deed::Held, _) => {
                 self.held.insert(&step.id, mark.stepped.until.map_or(at, Time));
             }
+            (Deed::Asked, _) => self.asked.entry(&step.id).or_default().push(mark),
             (Deed::Chosen, Some(target)) => {
                 for id in graph::between(&self.process.steps, target, &step.id) {
                     self.marks.remove(id);
                     self.held.remove(id);
+                    self.asked.remove(id);
                     self.reopened.insert(id, at);
                 }
             }
@@ -216,6 +221,17 @@ impl<'a> Progress<'a> {
                 late: due.is_some_and(|due| at > due),
             },
         }
+    }
+
+    /// Who asks to hold a decision that nobody took yet, in sentences.
+    pub fn asked(&self, step: &Step) -> Vec<String> {
+        let is_open = self.moments.get(step.id.as_str()).is_some_and(|moment| moment.settled.is_none());
+        let asked = self.asked.get(step.id.as_str()).filter(|_| is_open);
+        asked
+            .into_iter()
+            .flatten()
+            .map(|mark| format!("{} asks to hold it: {}", mark.by, mark.stepped.reason))
+            .collect()
     }
 
     /// By how many seconds a ready step is overdue now.

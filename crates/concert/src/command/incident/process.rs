@@ -80,6 +80,11 @@ enum Act {
         #[command(flatten)]
         more: More,
     },
+    /// Ask whoever decides it to put a decision off, as law enforcement does
+    #[command(
+        after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' ask-hold contain-or-hold --reason \"We listen until tomorrow\""
+    )]
+    AskHold(StepArgs),
     /// The closing questions: of each step, whether it was useless, late, or something is missing there
     #[command(after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' ask")]
     Ask {
@@ -104,7 +109,7 @@ struct More {
     /// The run, where there are several.
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Why; needed to skip and to hold.
+    /// Why; needed to skip, to hold, and to ask for that.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
@@ -126,6 +131,7 @@ pub(super) async fn run(
         }
         Some(Act::Done(args)) => (&args.step, Deed::Done, String::new(), None, &args.more),
         Some(Act::Skip(args)) => (&args.step, Deed::Skipped, String::new(), None, &args.more),
+        Some(Act::AskHold(args)) => (&args.step, Deed::Asked, String::new(), None, &args.more),
         Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
         Some(Act::Ask { run }) => {
             let state = incidents.show(person, &args.incident).await.map_err(refused)?;
@@ -174,7 +180,9 @@ async fn start(
     let (process, _) = found.ok_or_else(|| {
         let names = loaded.all.iter().map(|(process, _)| process.name.as_str());
         let hint = meant(name, names, "see `concert process list`");
-        Failure::usage(Problem::new(format!("there is no process `{name}`")).hint(hint))
+        let missing = Problem::new(format!("there is no process `{name}`")).hint(hint);
+        // The file that would have had it may be the one with a mistake.
+        Failure::settings(loaded.problems.iter().cloned().chain([missing]).collect())
     })?;
     let draft = Draft { content: process.start(run.unwrap_or(name)).into(), marking: None, minutes: 0 };
     let written = incidents.write(ask, &args.incident, vec![draft]).await.map_err(refused)?;

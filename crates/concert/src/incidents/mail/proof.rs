@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use concert_model::access::Person;
+use concert_model::access::{BY_ITSELF, Person};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Delivered, PartyMoved};
 use concert_model::incident::draft::Draft;
@@ -11,7 +11,6 @@ use concert_model::incident::mail::Sort;
 use concert_model::{Problem, Time};
 use concert_store::records::Notice;
 
-use super::super::follow::BY_ITSELF;
 use super::super::made::{Beside, Made};
 use super::super::report::REPORTER;
 use super::super::write::Right;

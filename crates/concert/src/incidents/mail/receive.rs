@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use concert_model::access::Person;
+use concert_model::access::{BY_ITSELF, Person};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{MessageKept, PartyMoved};
 use concert_model::incident::draft::Draft;
@@ -14,7 +14,6 @@ use concert_pipeline::mail::address::canonical;
 use concert_store::records::{MailRow, Settled};
 
 use super::super::case::Case;
-use super::super::follow::BY_ITSELF;
 use super::super::made::{Beside, Made};
 use super::super::report::of_reporter;
 use super::super::write::Right;

@@ -8,21 +8,14 @@ use crate::Time;
 impl<'a> Progress<'a> {
     /// Whether a person may do this now. The error says in a sentence why not.
     ///
-    /// Who may write into an incident at all is not decided here; but a decision between containing and
-    /// holding is taken by somebody who holds its role.
-    pub fn may(&self, stepped: &Stepped, person: &str) -> Result<(), String> {
+    /// Who may write into an incident at all is not decided here, nor who decides between containing and holding:
+    /// see [`Self::decides`].
+    pub fn may(&self, stepped: &Stepped) -> Result<(), String> {
         let step = self.fits(stepped, self.known.now)?;
         // Here a point that lacks something again is not settled.
         let is_settled = self.moments.get(step.id.as_str()).is_some_and(|moment| moment.settled.is_some());
         if stepped.deed == Deed::Done && is_settled {
             return Err(format!("`{}` is settled already", step.id));
-        }
-        if step.meets == Some(Meeting::Contain)
-            && matches!(stepped.deed, Deed::Chosen | Deed::Held)
-            && let Some(role) = step.role
-            && self.incident.roles_of(person).all(|held| held != role)
-        {
-            return Err(format!("`{}` is decided by {}, which {person} is not", step.id, role.word()));
         }
         if stepped.deed == Deed::Done {
             let lacking = self.lacking(step, &stepped.reason);
@@ -32,6 +25,21 @@ impl<'a> Progress<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a person is among those who take a decision: one between containing and holding is for whoever holds its
+    /// role. The error says in a sentence whose it is.
+    pub fn decides(&self, stepped: &Stepped, person: &str) -> Result<(), String> {
+        let step = self.process.step(&stepped.step).filter(|step| step.meets == Some(Meeting::Contain));
+        match step.and_then(|step| Some((step, step.role?))) {
+            Some((step, role))
+                if matches!(stepped.deed, Deed::Chosen | Deed::Held)
+                    && self.incident.roles_of(person).all(|held| held != role) =>
+            {
+                Err(format!("`{}` is decided by {}, which {person} is not", step.id, role.word()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The defaults that have come into force and are not written down yet. Writing them is what makes
@@ -100,10 +108,14 @@ impl<'a> Progress<'a> {
                 stepped.outcome,
                 step.outcomes.join(", ")
             )),
-            Deed::Chosen | Deed::Held if let Some(default) = self.in_force(step, at, since) => {
+            Deed::Asked if step.meets != Some(Meeting::Contain) => refuse(format!("`{id}` cannot be held")),
+            Deed::Asked if stepped.reason.trim().is_empty() => {
+                refuse(format!("to ask that `{id}` be held needs a reason"))
+            }
+            Deed::Chosen | Deed::Held | Deed::Asked if let Some(default) = self.in_force(step, at, since) => {
                 refuse(format!("nobody decided `{id}` in time, so `{default}` has come into force"))
             }
-            Deed::Chosen => Ok(()),
+            Deed::Chosen | Deed::Asked => Ok(()),
             Deed::Held => self.may_hold(step, stepped, at, since),
             Deed::Defaulted => match self.deadline(step, since) {
                 Some(deadline) if step.default.as_ref() == Some(&stepped.outcome) => match at < deadline {

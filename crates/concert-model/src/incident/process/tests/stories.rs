@@ -104,7 +104,7 @@ fn go_on(story: &mut Story, step: &Step, branch: usize, gone_back: &mut BTreeSet
 fn contain_or_hold(story: &mut Story, step: &Step) {
     let role = step.role.unwrap();
     let chosen = chosen(&step.id, &step.outcomes[0]);
-    let refused = story.ask(|progress| progress.may(&chosen, "ben")).unwrap_err();
+    let refused = story.ask(|progress| progress.decides(&chosen, "ben")).unwrap_err();
     assert_eq!(refused, format!("`{}` is decided by {}, which ben is not", step.id, role.word()));
     let containing = story.process.steps.iter().find(|other| other.needs.iter().any(|need| need.step == step.id));
     let refused = story.refused(&done(&containing.unwrap().id));

@@ -81,7 +81,7 @@ impl Story {
     }
 
     pub(super) fn may(&self, stepped: &Stepped) -> Result<(), String> {
-        self.ask(|progress| progress.may(stepped, "anna"))
+        self.ask(|progress| progress.may(stepped).and_then(|()| progress.decides(stepped, "anna")))
     }
 
     /// Writes it where it may be done now.
