@@ -18,6 +18,7 @@ mod problem;
 mod readers;
 mod serve;
 pub mod site;
+mod slice;
 mod web;
 
 use std::net::SocketAddr;

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::Tlp;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
+
+pub use crate::slice::{Page, Slice};
 
 /// What kinds of mail the mailbox of the team tells apart.
 pub const MAIL_KINDS: [&str; 13] = [
@@ -126,51 +126,6 @@ pub enum Refusal {
     Busy(String, u64),
     /// Something failed here. The sentence goes to the log, not to the caller.
     Failed(String),
-}
-
-/// Which part of a list is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slice {
-    /// Most rows to give.
-    pub limit: usize,
-    /// Where the part before ended, as [`Page::next`] said.
-    pub cursor: Option<String>,
-}
-
-impl Slice {
-    /// Where the part begins, for lists whose cursor is the number of rows before it.
-    pub fn start(&self) -> Result<usize, Refusal> {
-        let start = self.cursor.as_deref().map(str::parse).transpose();
-        Ok(start.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?.unwrap_or(0))
-    }
-
-    /// The part of rows that are all there. Rows before it and behind it are not made.
-    pub fn part<T>(&self, rows: impl ExactSizeIterator<Item = T>) -> Result<Page<T>, Refusal> {
-        let (start, count) = (self.start()?, rows.len());
-        let end = start.saturating_add(self.limit);
-        Ok(Page { rows: rows.skip(start).take(self.limit).collect(), next: (count > end).then(|| end.to_string()) })
-    }
-
-    /// The part of rows that come in the order of their keys, each another one: rows that come and go meanwhile move none
-    /// of the others to another part.
-    pub fn part_by<T>(&self, rows: impl Iterator<Item = (String, T)>) -> Result<Page<T>, Refusal> {
-        let after = self.cursor.as_deref().map(|cursor| URL_SAFE_NO_PAD.decode(cursor)).transpose();
-        let after = after.map_err(|_| Refusal::Wrong("`cursor` is not one that was given here".into()))?;
-        let mut rows =
-            rows.skip_while(|(key, _)| after.as_ref().is_some_and(|after| key.as_bytes() <= after.as_slice()));
-        let (keys, rows_here): (Vec<String>, Vec<T>) = rows.by_ref().take(self.limit).unzip();
-        let last = keys.last().filter(|_| rows.next().is_some());
-        Ok(Page { rows: rows_here, next: last.map(|key| URL_SAFE_NO_PAD.encode(key)) })
-    }
-}
-
-/// A part of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page<T> {
-    /// The rows.
-    pub rows: Vec<T>,
-    /// Where the next part begins; nothing at the end.
-    pub next: Option<String>,
 }
 
 /// Everything the overview page shows.
@@ -492,26 +447,4 @@ pub struct Metric {
     pub counter: bool,
     /// Values with the labels that tell them apart.
     pub values: Vec<(Vec<(&'static str, String)>, f64)>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_that_come_and_go_move_no_other_to_another_part() {
-        let part = |rows: &[&str], cursor: Option<String>| {
-            let slice = Slice { limit: 2, cursor };
-            let page = slice.part_by(rows.iter().map(|row| ((*row).to_owned(), (*row).to_owned()))).unwrap();
-            (page.rows, page.next)
-        };
-        let (rows, next) = part(&["b", "c", "d", "e"], None);
-        assert_eq!(rows, ["b", "c"]);
-        assert_eq!(part(&["a", "c", "d", "e"], next.clone()), (vec!["d".into(), "e".into()], None));
-        let (rows, next) = part(&["b", "d", "e", "f"], next);
-        assert_eq!(rows, ["d", "e"], "where the last one is gone");
-        assert_eq!(part(&["b"], next), (Vec::new(), None));
-        let wrong = Slice { limit: 2, cursor: Some("?".into()) };
-        assert!(wrong.part_by(std::iter::empty::<(String, ())>()).is_err());
-    }
 }

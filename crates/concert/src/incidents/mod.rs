@@ -73,14 +73,14 @@ pub use handover::{HandOver, Moving};
 pub use joins::{Chosen, Join, Split};
 pub use mail::{Incoming, Post, Preview, Reader, Told, Words};
 pub use neighbours::{Neighbours, some_left_out};
-pub use observables::{Observables, Pulled};
+pub use observables::{Counted, Observables, Pulled};
 pub use progress::{numbers_json, progress_json, said_of, steps_json};
 pub use proposals::{Met, host_of, when};
 pub use read::{About, Filter, Found, JournalTexts, Listed, LogFilter, Slice};
 pub use rebuild::{ahead, ahead_of, made_anew, verify_journals};
 pub use report::REPORTER;
 pub use view::{
-    entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, letter_json, list_json,
+    ListRows, entry_json, exhibit_json, happened_json, head_json, hop_json, incident_json, letter_json, list,
     neighbour_json, proposal_json, request_json,
 };
 pub use write::{ANSWERS_KEPT_MICROS, Written};

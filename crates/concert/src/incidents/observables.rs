@@ -1,6 +1,7 @@
 //! Every value that an incident names, also in what people wrote, and which other incidents name it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use concert_model::access::Person;
 use concert_pipeline::observables::Observable;
@@ -33,44 +34,58 @@ pub struct Pulled {
 pub struct Observables {
     /// The wanted part of the values, of which those that most entries name are first.
     pub values: Vec<Pulled>,
-    /// How many values can be asked for.
-    pub count: usize,
-    /// How many more there are.
+    /// How many more there are than can be asked for.
     pub left_out: usize,
+    /// Up to which entry was counted.
+    pub upto: u64,
+}
+
+/// A value with the number of times that it is named.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'v>(&'v Observable, u64);
+
+impl Counted<'_> {
+    /// Its place among others: those most often named come first.
+    pub fn key(&self) -> String {
+        let Self(one, entries) = self;
+        format!("{:020} {} {}", u64::MAX - entries, one.kind.word(), one.value)
+    }
 }
 
 /// Values with the number of times that they are named, the most often named first.
-fn counted<'v>(all: impl Iterator<Item = &'v Observable>) -> Vec<(&'v Observable, u64)> {
+fn counted<'v>(all: impl Iterator<Item = &'v Observable>) -> Vec<Counted<'v>> {
     let mut counts: HashMap<&Observable, u64> = HashMap::new();
     for one in all {
         *counts.entry(one).or_insert(0) += 1;
     }
-    let mut values: Vec<(&Observable, u64)> = counts.into_iter().collect();
-    values.sort_by_key(|(one, entries)| (std::cmp::Reverse(*entries), one.kind.word(), one.value.as_str()));
+    let mut values: Vec<Counted<'_>> = counts.into_iter().map(|(one, entries)| Counted(one, entries)).collect();
+    values.sort_by_key(|Counted(one, entries)| (std::cmp::Reverse(*entries), one.kind.word(), one.value.as_str()));
     values
 }
 
 impl Incidents {
-    /// The values that an incident names behind some, as far as a person may see it and the others. Of those alone it is
-    /// looked up which others name them.
+    /// The values that an incident names, as far as a person may see it and the others; counted up to an entry, where one
+    /// is given. Of a part of them alone it is looked up which others name them.
     pub async fn observables(
         &self,
         person: &Person,
         name: &str,
-        (skip, limit): (usize, usize),
+        upto: Option<u64>,
+        part: impl FnOnce(&[Counted<'_>]) -> Range<usize> + Send,
     ) -> Result<Observables, Refused> {
         let (case, circle) = self.find(person, name).await?;
         let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
         shown.extend(self.joint_log(person, &case).await?);
-        let mut values = counted(shown.iter().flat_map(|kept| kept.values()));
+        let upto = upto.or_else(|| shown.iter().map(|kept| kept.seq).max()).unwrap_or_default();
+        let mut values = counted(shown.iter().filter(|kept| kept.seq <= upto).flat_map(|kept| kept.values()));
         let left_out = values.len().saturating_sub(VALUES_MAX);
         values.truncate(VALUES_MAX);
-        let mut all = Observables { values: Vec::new(), count: values.len(), left_out };
+        let mut all = Observables { values: Vec::new(), left_out, upto };
         let mut read = Vec::new();
-        for (one, entries) in values.into_iter().skip(skip).take(limit) {
+        for Counted(one, entries) in values.get(part(&values)).unwrap_or_default() {
             let (others, is_common) = self.others(person, &case.id, &one.value, &mut read).await?;
-            all.values.push(Pulled { one: one.clone(), entries, others, is_common });
+            all.values.push(Pulled { one: (*one).clone(), entries: *entries, others, is_common });
         }
         self.audit_found(person, &read).await?;
         Ok(all)

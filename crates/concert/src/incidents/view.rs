@@ -6,7 +6,7 @@ use concert_model::Time;
 use concert_model::access::{Circle, Person};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
-use concert_model::incident::content::{Content, Custody, Happened, Proposed, Role};
+use concert_model::incident::content::{Content, Custody, Happened, Proposed, Relation, Role};
 use concert_model::incident::fold::{Clock, Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
 use concert_model::incident::mail::Attached;
@@ -180,7 +180,7 @@ fn party_json(state: &Incident, name: &str, party: &Participant, now: Time) -> V
         "next_step": step, "held": state.held.get(name)})
 }
 
-/// Most rows of each list of an incident; `counts` says how many there are, and [`list_json`] has them all.
+/// Most rows of each list of an incident; `counts` says how many there are, and [`list`] has them all.
 pub(super) const ROWS_MAX: usize = 1_000;
 
 /// The lists of an incident.
@@ -201,57 +201,124 @@ const LISTS: [&str; 14] = [
     "lessons",
 ];
 
-/// Rows of a list, made one by one as they are taken, and how many there are.
-type Rows<'s> = (Box<dyn Iterator<Item = Value> + 's>, usize);
-
-fn rows_of<'s, T: 's>(items: impl ExactSizeIterator<Item = T> + 's, row: impl Fn(T) -> Value + 's) -> Rows<'s> {
-    let count = items.len();
-    (Box::new(items.map(row)), count)
+/// Rows of a list. They are made one by one, as they are asked for by their place.
+pub struct ListRows<'s> {
+    /// How many there are.
+    pub count: usize,
+    /// The row at a place.
+    pub row: Box<dyn Fn(usize) -> Value + 's>,
+    /// By what the row at a place is known.
+    pub key: Box<dyn Fn(usize) -> String + 's>,
+    /// Whether rows are in the order of what they are known by, each by another; else as they were written.
+    pub is_sorted: bool,
 }
 
-/// One of the lists of an incident.
-fn list<'s>(state: &'s Incident, name: &str, now: Time) -> Option<Rows<'s>> {
+fn list_of<'s, T: 's>(
+    is_sorted: bool,
+    items: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> String + 's,
+    row: impl Fn(&T) -> Value + 's,
+) -> ListRows<'s> {
+    let items: std::rc::Rc<[T]> = items.collect();
+    let same = std::rc::Rc::clone(&items);
+    ListRows {
+        count: items.len(),
+        row: Box::new(move |at| items.get(at).map(&row).unwrap_or_default()),
+        key: Box::new(move |at| same.get(at).map(&key).unwrap_or_default()),
+        is_sorted,
+    }
+}
+
+/// Rows in the order of their keys.
+fn sorted<'s, T: 's>(
+    items: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> String + 's,
+    row: impl Fn(&T) -> Value + 's,
+) -> ListRows<'s> {
+    list_of(true, items, key, row)
+}
+
+/// Rows in the order in which they were written, or happened; each is known by what it says.
+fn written<'s, T: 's>(items: impl Iterator<Item = T>, row: impl Fn(&T) -> Value + Clone + 's) -> ListRows<'s> {
+    let said = row.clone();
+    list_of(false, items, move |item| said(item).to_string(), row)
+}
+
+/// A key of several words, in whose order these are.
+fn key(words: &[&str]) -> String {
+    words.join("\0")
+}
+
+fn relation_json(relation: &Relation) -> Value {
+    json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
+        "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty,
+        "evidence": relation.evidence, "line": relation.line})
+}
+
+/// One of the lists of an incident; `None` where there is no such list.
+pub fn list<'s>(state: &'s Incident, name: &str, now: Time) -> Option<ListRows<'s>> {
     Some(match name {
-        "parties" => rows_of(state.parties.iter(), move |(name, party)| party_json(state, name, party, now)),
-        "tasks" => rows_of(
+        "parties" => sorted(
+            state.parties.iter(),
+            |(name, _)| (*name).clone(),
+            move |(name, party)| party_json(state, name, party, now),
+        ),
+        "tasks" => sorted(
             state.tasks.iter(),
+            |(called, _)| (*called).clone(),
             |(called, task)| json!({"name": called, "title": task.title, "role": task.role.map(Role::word), "person": task.person, "due": task.due.map(time), "done": task.done}),
         ),
-        "findings" => rows_of(
+        "findings" => sorted(
             state.findings.iter(),
+            |(called, _)| (*called).clone(),
             |(called, finding)| json!({"name": called, "statement": finding.statement, "standing": finding.standing}),
         ),
-        "observables" => rows_of(state.observables.iter(), |(of, value)| json!({"of": of, "value": value})),
-        "relations" => rows_of(state.relations.iter().rev(), |relation| {
-            json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-                "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty,
-                "evidence": relation.evidence, "line": relation.line})
-        }),
-        "proposals" => {
-            let open: Vec<_> = state.open_proposals().collect();
-            rows_of(open.into_iter(), proposal_json)
-        }
+        "observables" => sorted(
+            state.observables.iter(),
+            |(of, value)| key(&[of, value]),
+            |(of, value)| json!({"of": of, "value": value}),
+        ),
+        "relations" => written(state.relations.iter().rev(), |relation| relation_json(relation)),
+        "proposals" => sorted(
+            // In the order of the events that say so: it is that of the map they are kept in.
+            state.open_proposals(),
+            |proposed| proposed.event.clone(),
+            |proposed| proposal_json(proposed),
+        ),
         "timeline" => {
             let mut timeline: Vec<_> = state.timeline.iter().collect();
             timeline.sort_by_key(|happened| happened.time);
-            rows_of(timeline.into_iter(), happened_json)
+            written(timeline.into_iter(), |happened| happened_json(happened))
         }
-        "evidence" => rows_of(state.evidence.iter(), |(sha256, exhibit)| exhibit_json(sha256, exhibit)),
-        "clocks" => rows_of(state.clocks.iter(), |((name, party), clock)| {
-            let mut row = clock_json(clock);
-            row.insert("clock".into(), json!(name));
-            row.insert("party".into(), json!(party));
-            row.insert("before".into(), clock.before.iter().map(clock_json).collect());
-            Value::Object(row)
-        }),
-        "effort" => rows_of(
+        "evidence" => sorted(
+            state.evidence.iter(),
+            |(sha256, _)| (*sha256).clone(),
+            |(sha256, exhibit)| exhibit_json(sha256, exhibit),
+        ),
+        "clocks" => sorted(
+            state.clocks.iter(),
+            |((name, party), _)| key(&[name, party]),
+            |((name, party), clock)| {
+                let mut row = clock_json(clock);
+                row.insert("clock".into(), json!(name));
+                row.insert("party".into(), json!(party));
+                row.insert("before".into(), clock.before.iter().map(clock_json).collect());
+                Value::Object(row)
+            },
+        ),
+        "effort" => sorted(
             state.minutes.iter(),
+            |((person, party, work), _)| key(&[person, party, work]),
             |((person, party, work), minutes)| json!({"person": person, "party": party, "work": work, "minutes": minutes}),
         ),
-        "hosts" => rows_of(state.hosts.iter(), |(host, party)| json!({"host": host, "party": party})),
-        "events" => rows_of(state.events.iter(), |event| json!(event)),
-        "notices" => rows_of(state.notices.iter(), |notice| json!(notice)),
-        "lessons" => rows_of(state.lessons.iter(), |lesson| json!(lesson)),
+        "hosts" => sorted(
+            state.hosts.iter(),
+            |(host, _)| (*host).clone(),
+            |(host, party)| json!({"host": host, "party": party}),
+        ),
+        "events" => sorted(state.events.iter(), |event| (*event).clone(), |event| json!(event)),
+        "notices" => sorted(state.notices.iter(), |notice| (*notice).clone(), |notice| json!(notice)),
+        "lessons" => written(state.lessons.iter(), |lesson| json!(lesson)),
         _ => return None,
     })
 }
@@ -271,12 +338,6 @@ fn clock_json(clock: &Clock) -> Map<String, Value> {
     .map(|(name, value)| (name.to_owned(), value))
     .into_iter()
     .collect()
-}
-
-/// Rows of one list of an incident behind some, and whether there are more; `None` where there is no such list.
-pub fn list_json(state: &Incident, name: &str, now: Time, (skip, limit): (usize, usize)) -> Option<(Vec<Value>, bool)> {
-    let (rows, count) = list(state, name, now)?;
-    Some((rows.skip(skip).take(limit).collect(), count > skip.saturating_add(limit)))
 }
 
 /// An incident with everything a person sees of it; of each list the first rows. `joins` is how it belongs to
@@ -308,9 +369,9 @@ pub fn incident_json(
     let mut counts = Map::new();
     let mut lists = Map::new();
     for name in LISTS {
-        let Some((rows, count)) = list(state, name, now) else { continue };
-        counts.insert(name.to_owned(), json!(count));
-        lists.insert(name.to_owned(), rows.take(ROWS_MAX).collect());
+        let Some(rows) = list(state, name, now) else { continue };
+        counts.insert(name.to_owned(), json!(rows.count));
+        lists.insert(name.to_owned(), (0..rows.count.min(ROWS_MAX)).map(&rows.row).collect());
     }
     // A host has one party, so these are the members of an object.
     let hosts: Map<String, Value> =

@@ -263,19 +263,22 @@ impl Desk for Pages {
                 let (state, chain) = chain.await?;
                 let requests = chain.frontier();
                 let row = |request: &LogRequest<'_>| request_json(request, state.hosts.get(request.host));
-                slice.part(requests.iter().map(row))
+                slice.part_of(&requests, |request| request.host.to_owned(), row)
             }
             Way::Upstream(host) | Way::Downstream(host) => {
                 let (state, chain) = chain.await?;
                 host_there(&state, host).map_err(refusal)?;
                 let is_up = matches!(way, Way::Upstream(_));
                 let hops = if is_up { chain.upstream(host) } else { chain.downstream(host) };
-                slice.part(hops.iter().map(hop_json))
+                slice.part_of(&hops, |hop| format!("{:010} {}", hop.steps, hop.host), hop_json)
             }
             Way::Of(party) => {
                 let neighbours = desk.neighbours(person, name, party).await.map_err(refusal)?;
                 warning = some_left_out(party, neighbours.left_out, Tlp::Amber).map(|problem| problem.what);
-                slice.part(neighbours.rows().iter().map(neighbour_json))
+                let rows = neighbours.rows();
+                let row = |at: usize| rows.get(at).map(neighbour_json).unwrap_or_default();
+                let part = slice.as_written(rows.len(), |at| row(at).to_string());
+                part.map(|(part, next)| Page { rows: part.map(row).collect(), next })
             }
         };
         Ok((page?, warning))
@@ -296,13 +299,15 @@ impl Desk for Pages {
         let asked = Ask::new(person, wire::now());
         let decisions = desk.why(asked, name, question.entry, &others, question.action).await.map_err(refusal)?;
         let rows = others.iter().zip(decisions).filter(|(_, decision)| question.person.is_some() || decision.allowed);
-        let row = |(other, decision): (&Person, concert_model::access::Decision)| json!({"person": other.name, "allowed": decision.allowed, "policy": decision.policy, "reason": decision.reason});
-        slice.part(rows.map(row).collect::<Vec<_>>().into_iter())
+        let rows: Vec<_> = rows.collect();
+        let row = |(other, decision): &(&Person, concert_model::access::Decision)| json!({"person": other.name, "allowed": decision.allowed, "policy": decision.policy, "reason": decision.reason});
+        slice.part_of(&rows, |(other, _)| other.name.clone(), row)
     }
 
     async fn progress(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
         let state = self.desk()?.show(person, name).await.map_err(refusal)?;
-        slice.part(progress_json(&state, wire::now()).into_iter())
+        let runs = progress_json(&state, wire::now());
+        slice.part_of(&runs, |run| run["run"].as_str().unwrap_or_default().to_owned(), Value::clone)
     }
 
     async fn due(&self, person: &Person, wanted: WantedDue, slice: Slice) -> Result<Page<Value>, Refusal> {
@@ -315,7 +320,7 @@ impl Desk for Pages {
                 && kind.is_none_or(|kind| one.due.kind == kind)
                 && horizon.is_none_or(|horizon| one.due.due <= horizon)
         });
-        slice.part_by(due.iter().map(|one| (one.key(), one.json(now))))
+        slice.part_of(&due, incidents::DueIn::key, |one| one.json(now))
     }
 
     async fn process_numbers(&self, person: &Person, name: &str, wanted: Runs) -> Result<Value, Refusal> {

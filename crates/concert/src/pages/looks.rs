@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::desk::refusal;
 use super::{Pages, book, failed, messages, telling, values};
 use crate::incidents::cost::{By, Sum, sums};
-use crate::incidents::{Ask, exhibit_json, list_json, only, steps_json};
+use crate::incidents::{self, Ask, ListRows, exhibit_json, only, steps_json};
 use crate::settings::processes::{self, Processes};
 use crate::{clocks, people, wire};
 
@@ -41,19 +41,23 @@ pub(super) async fn list(
         Listing::Exhibits(name) => {
             let state = pages.desk()?.exhibits(person, &name).await.map_err(refusal)?;
             let there: Vec<_> = state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some()).collect();
-            slice.part(there.into_iter().map(|(sha256, exhibit)| exhibit_json(sha256, exhibit)))
+            slice.part_of(&there, |(sha256, _)| (*sha256).clone(), |(sha256, exhibit)| exhibit_json(sha256, exhibit))
         }
-        Listing::Rows(name, list) => {
+        Listing::Rows(name, name_of_list) => {
             let desk = pages.desk()?;
             let state = desk.show(person, &name).await.map_err(refusal)?;
             // Whom it belongs with is asked of the others, not read from the incident alone.
-            if list == "joined" {
-                return slice.part(desk.joins(person, &state).await.map_err(refusal)?.into_iter());
+            if name_of_list == "joined" {
+                let joins = desk.joins(person, &state).await.map_err(refusal)?;
+                let (part, next) =
+                    slice.as_written(joins.len(), |at| joins.get(at).map(join_key).unwrap_or_default())?;
+                return Ok(Page { rows: joins.get(part).unwrap_or_default().to_vec(), next });
             }
-            let start = slice.start()?;
-            let (rows, has_more) =
-                list_json(&state, &list, wire::now(), (start, slice.limit)).ok_or(Refusal::Missing)?;
-            Ok(Page { next: has_more.then(|| start.saturating_add(rows.len()).to_string()), rows })
+            let ListRows { count, row, key, is_sorted } =
+                incidents::list(&state, &name_of_list, wire::now()).ok_or(Refusal::Missing)?;
+            let part = if is_sorted { slice.by_key(count, key) } else { slice.as_written(count, key) };
+            let (part, next) = part?;
+            Ok(Page { rows: part.map(row).collect(), next })
         }
         Listing::Steps(name, wanted) => {
             let state = pages.desk()?.show(person, &name).await.map_err(refusal)?;
@@ -65,7 +69,10 @@ pub(super) async fn list(
                 }
                 steps.retain(|step| step.get("state").and_then(Value::as_str) == Some(&wanted));
             }
-            slice.part(steps.into_iter())
+            // In the order of runs and of their steps, not of their names; a step is known by both.
+            let key = |at: usize| steps.get(at).map(|step| format!("{} {}", step["run"], step["step"]));
+            let (part, next) = slice.as_written(steps.len(), |at| key(at).unwrap_or_default())?;
+            Ok(Page { rows: steps.get(part).unwrap_or_default().to_vec(), next })
         }
         Listing::Mails => messages::waiting(&*pages.desk()?, person, &slice).await,
         Listing::Mailbox(state, kind) => {
@@ -89,13 +96,13 @@ pub(super) async fn list(
         Listing::Users => {
             need(person, Action::ManageUsers)?;
             let records = &site.store.records;
-            let (users, start) = (records.users().await.map_err(failed)?, slice.start()?);
-            let (count, mut rows) = (users.len(), Vec::new());
-            for user in users.iter().skip(start).take(slice.limit) {
+            let users = records.users().await.map_err(failed)?;
+            let page = slice.part_of(&users, |user| user.name.clone(), Clone::clone)?;
+            let mut rows = Vec::new();
+            for user in &page.rows {
                 rows.push(Value::Object(people::user_json(user, records).await.map_err(failed)?));
             }
-            let end = start.saturating_add(slice.limit);
-            Ok(Page { rows, next: (count > end).then(|| end.to_string()) })
+            Ok(Page { rows, next: page.next })
         }
         Listing::Tokens(user) => {
             need(person, Action::ManageUsers)?;
@@ -235,4 +242,9 @@ async fn costs(pages: &Pages, person: &Person, cost: &Cost, slice: &Slice) -> Re
     let page = slice.part(sums.iter().map(|(name, sum)| row(name, sum)))?;
     Ok(json!({"rows": page.rows, "total": row("(total)", &total), "minutes_without_rate": total.without_rate,
         "next": page.next}))
+}
+
+/// By what an incident that another is joined with is known.
+fn join_key(row: &Value) -> String {
+    format!("{} {}", row["as"], row["id"])
 }

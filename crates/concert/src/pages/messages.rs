@@ -77,15 +77,13 @@ pub(super) async fn list(
     slice: &Slice,
 ) -> Result<Value, Refusal> {
     let state = desk.show(person, name).await.map_err(refusal)?;
-    let start = usize::try_from(number(slice)?.unwrap_or(0)).unwrap_or(usize::MAX);
     let is_wanted = |of: &str| party.as_ref().is_none_or(|wanted| is_same_name(wanted, of));
-    let all = state.messages.iter().filter(|letter| is_wanted(&letter.message.party));
-    let mut rows: Vec<Value> =
-        all.skip(start).take(slice.limit.saturating_add(1)).map(|letter| letter_json(&state, letter)).collect();
-    let next = (rows.len() > slice.limit).then(|| (start + slice.limit).to_string());
-    rows.truncate(slice.limit);
+    let all: Vec<_> = state.messages.iter().filter(|letter| is_wanted(&letter.message.party)).collect();
+    let key = |at: usize| all.get(at).map(|letter| format!("{:?} {}", letter.stamp, letter.message.message_id));
+    let (part, next) = slice.as_written(all.len(), |at| key(at).unwrap_or_default())?;
+    let rows: Vec<Value> = all.get(part).unwrap_or_default().iter().map(|letter| letter_json(&state, letter)).collect();
     let held: Vec<Value> = match desk.held_mails(person, Some(name), (0, HELD_SHOWN_MAX)).await {
-        Ok(found) => found.iter().filter(|_| start == 0).map(|(_, row)| held_json(row)).collect(),
+        Ok(found) => found.iter().filter(|_| slice.cursor.is_none()).map(|(_, row)| held_json(row)).collect(),
         Err(Refused::Denied(_)) => Vec::new(),
         Err(other) => return Err(refusal(other)),
     };

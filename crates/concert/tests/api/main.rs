@@ -13,6 +13,7 @@ mod beside;
 mod by_hand;
 mod constituencies;
 mod contacts;
+mod cursors;
 mod endpoints;
 mod login;
 mod named;

@@ -187,8 +187,8 @@ fn evidence_is_derived_handled_and_released_by_two_persons() {
     let acts: Vec<&str> = shown["custody"].as_array().unwrap().iter().map(|one| one["act"].as_str().unwrap()).collect();
     assert_eq!(acts, ["collected", "examined", "moved"]);
     let listed = anna.get(&format!("/incidents/{id}/evidence?limit=1"));
-    assert_eq!((listed["evidence"].as_array().unwrap().len(), &listed["next"]), (1, &json!("1")));
-    let rest = anna.get(&format!("/incidents/{id}/evidence?cursor=1"));
+    assert_eq!(listed["evidence"].as_array().unwrap().len(), 1);
+    let rest = anna.get(&format!("/incidents/{id}/evidence?cursor={}", listed["next"].as_str().unwrap()));
     assert_eq!((rest["evidence"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
 
     let release = json!({"party": "Police", "reason": "order 12/26"});

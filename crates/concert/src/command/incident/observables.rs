@@ -30,7 +30,7 @@ pub(super) async fn run(
     person: &Person,
     site: &Site,
 ) -> Result<Exit, Failure> {
-    let all = incidents.observables(person, &args.incident, (0, usize::MAX)).await.map_err(refused)?;
+    let all = incidents.observables(person, &args.incident, None, |values| 0..values.len()).await.map_err(refused)?;
     let seen = seen(site, person, all.values.iter().map(|pulled| &pulled.one)).await?.unwrap_or_default();
     let mut table = args.rows.table(&COLUMNS);
     for (at, pulled) in all.values.iter().enumerate() {
