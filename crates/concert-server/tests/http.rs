@@ -4,6 +4,7 @@
 mod fake;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use concert_server::site::NewEvent;
 use fake::{Fake, REPORT_BYTES_MAX, Server, until};
@@ -160,12 +161,22 @@ async fn a_report_over_the_cap_is_refused_while_it_comes() {
     let server = Server::start(Arc::clone(&site)).await;
     let exact = vec![b'x'; usize::try_from(REPORT_BYTES_MAX).unwrap()];
     assert_eq!(server.push("pushed", TOKEN, &exact).await.status, 202);
-    // Stated too large: refused before a byte of it is read.
+    // Stated too large: whoever waits for a word is told before a byte of it is read.
     let stated = format!(
-        "POST /api/v1/feeds/pushed/reports HTTP/1.1\r\nHost: localhost\r\n{TOKEN}Content-Length: 100001\r\n\r\n"
+        "POST /api/v1/feeds/pushed/reports HTTP/1.1\r\nHost: localhost\r\n{TOKEN}Expect: 100-continue\r\nContent-Length: 100001\r\n\r\n"
     );
     assert_eq!(server.send(stated.as_bytes()).await.status, 413);
-    // Not stated: refused as soon as it is too large, though it never ends.
+    // Whoever sends all of it first can do so, and reads why.
+    for (path, head) in [("feeds/pushed/reports", TOKEN.to_owned()), ("incidents", format!("{GOOD}{JSON}"))] {
+        let head =
+            format!("POST /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {}\r\n\r\n", 16 << 20);
+        let mut stream = server.connect().await;
+        stream.write_all(&[head.as_bytes(), &vec![b' '; 16 << 20]].concat()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("can have at most"), "{path}: {answer}");
+    }
+    // Not stated: refused when nothing more comes, though it never ends.
     let mut endless = format!(
         "POST /api/v1/feeds/pushed/reports HTTP/1.1\r\nHost: localhost\r\n{TOKEN}Transfer-Encoding: chunked\r\n\r\n"
     )
@@ -211,8 +222,9 @@ async fn lists_are_json_and_parameters_are_checked() {
     let feeds = server.get("/api/v1/feeds?limit=2").await.json();
     assert_eq!(feeds["feeds"][0]["name"], "shadowserver");
     assert_eq!(feeds["feeds"][0]["last_good"], "2026-11-22T11:58:00Z");
-    assert_eq!((feeds["feeds"].as_array().unwrap().len(), feeds["next"].as_str()), (2, Some("scanners")));
-    let rest = server.get("/api/v1/feeds?cursor=scanners").await.json();
+    assert_eq!(feeds["feeds"].as_array().unwrap().len(), 2);
+    let rest = server.get(&format!("/api/v1/feeds?cursor={}", feeds["next"].as_str().unwrap())).await.json();
+    assert_eq!(rest["feeds"][0]["name"], server.get("/api/v1/feeds").await.json()["feeds"][2]["name"]);
     assert_eq!((rest["feeds"].as_array().unwrap().len(), &rest["next"]), (3, &serde_json::Value::Null));
     assert_eq!(server.get("/api/v1/feeds?cursor=none").await.status, 400);
 
@@ -444,6 +456,32 @@ async fn what_comes_due_and_how_processes_went_is_asked_strictly() {
     ] {
         assert_eq!(get(path).await.status, status, "{path}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn evidence_waits_for_its_turn() {
+    let server = Server::start(Fake::new(true)).await;
+    let head = format!(
+        "POST /api/v1/incidents/X%232026-000001/evidence HTTP/1.1\r\nHost: localhost\r\n{GOOD}\
+         Content-Type: application/octet-stream\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"
+    );
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut stream = server.connect().await;
+        stream.write_all(&[head.as_bytes(), b"a"].concat()).await.unwrap();
+        held.push(stream);
+    }
+    let mut ninth = server.connect().await;
+    ninth.write_all(&[head.as_bytes(), b"abc"].concat()).await.unwrap();
+    let mut bytes = Vec::new();
+    let early = tokio::time::timeout(Duration::from_millis(300), ninth.read_buf(&mut bytes)).await;
+    assert!(early.is_err(), "{}", String::from_utf8_lossy(&bytes));
+    for stream in &mut held {
+        stream.write_all(b"bc").await.unwrap();
+    }
+    ninth.read_to_end(&mut bytes).await.unwrap();
+    assert!(bytes.starts_with(b"HTTP/1.1 201 "), "{}", String::from_utf8_lossy(&bytes));
     server.stop().await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use concert_model::access::Person;
 use concert_model::incident::draft::{foreign, take_minutes};
@@ -20,6 +20,11 @@ use crate::problem::Problem;
 const JSON_BYTES_MAX: u64 = 4 << 20;
 /// How long such a body may take.
 const JSON_TIME_MAX: Duration = Duration::from_secs(20);
+/// Most bytes of a body that is too large which are read and thrown away: whoever sends all of it before reading would
+/// else see a broken connection and no answer.
+const PASSED_BYTES_MAX: u64 = 256 << 20;
+/// How long that may take, and how long nothing may come meanwhile.
+const PASSING_MAX: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(1)];
 const KEY_BYTES_MAX: usize = 255;
 const TOKEN_BYTES_MAX: usize = 1024;
 
@@ -46,9 +51,10 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     Ok(Some(key.to_owned()))
 }
 
-/// Reads all of a body, and stops as soon as it is too large, cut, silent for the first of these times, or
-/// not over after the second. `what` is what it is called to the sender.
+/// Reads all of a body, and stops as soon as it is cut, silent for the first of these times, or not over after the
+/// second. One that is too large is passed by before that is answered. `what` is what it is called to the sender.
 pub(super) async fn read_all(
+    headers: &HeaderMap,
     body: Body,
     bytes_max: u64,
     (silence_max, time_max): (Duration, Duration),
@@ -57,6 +63,13 @@ pub(super) async fn read_all(
 ) -> Result<Vec<u8>, Problem> {
     let end = Instant::now() + time_max;
     let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
+    if text(headers, header::CONTENT_LENGTH).parse::<u64>().is_ok_and(|stated| stated > bytes_max) {
+        // Whoever waits for a word before it sends anything is told so at once.
+        if !headers.contains_key(header::EXPECT) {
+            pass_by(&mut stream).await;
+        }
+        return Err(too_large());
+    }
     loop {
         let wait = (Instant::now() + silence_max).min(end);
         match timeout_at(wait, stream.next()).await {
@@ -65,10 +78,24 @@ pub(super) async fn read_all(
             Ok(Some(Err(_))) => return Err(Problem::wrong(format!("the {what} was cut off"))),
             Ok(Some(Ok(chunk))) => {
                 if (bytes.len() as u64).saturating_add(chunk.len() as u64) > bytes_max {
+                    drop(bytes);
+                    pass_by(&mut stream).await;
                     return Err(too_large());
                 }
                 bytes.extend_from_slice(&chunk);
             }
+        }
+    }
+}
+
+/// Throws away what is left of a body, as far as that is worth it.
+async fn pass_by(stream: &mut BodyDataStream) {
+    let ([all, silence], mut left) = (PASSING_MAX, PASSED_BYTES_MAX);
+    let end = Instant::now() + all;
+    while let Ok(Some(Ok(chunk))) = timeout_at(end.min(Instant::now() + silence), stream.next()).await {
+        left = left.saturating_sub(chunk.len() as u64);
+        if left == 0 {
+            return;
         }
     }
 }
@@ -137,7 +164,7 @@ pub(super) async fn read_json(headers: &HeaderMap, path: &str, body: Body) -> Re
         )
         .with(header::CONNECTION, HeaderValue::from_static("close"))
     };
-    let bytes = read_all(body, JSON_BYTES_MAX, (JSON_TIME_MAX, JSON_TIME_MAX), "body", too_large).await?;
+    let bytes = read_all(headers, body, JSON_BYTES_MAX, (JSON_TIME_MAX, JSON_TIME_MAX), "body", too_large).await?;
     let Once(value) = serde_json::from_slice(&bytes).map_err(|error| match error.is_data() {
         true => Problem::wrong(format!("the body: {error}")),
         false => Problem::wrong(format!("the body is no JSON: {error}")),

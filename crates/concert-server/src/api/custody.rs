@@ -43,7 +43,7 @@ pub(super) async fn look(
     Path((name, sha256)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     // Hashing evidence takes as long as sending it.
-    let _turn = turn(&app)?;
+    let _turn = turn(&app).await?;
     Ok(super::json(app.site.thing(&person, Thing::LookedAtEvidence(name, sha256)).await?.to_string()))
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn look_at_journal(
     Extension(person): Extension<Person>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let _turn = turn(&app)?;
+    let _turn = turn(&app).await?;
     Ok(super::json(app.site.thing(&person, Thing::LookedAtJournal(name)).await?.to_string()))
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn bag(
     body: Body,
 ) -> Result<Response, Problem> {
     let (change, Bag { party, reason }) = effort(person, &headers, &name, body).await?;
-    let turn = turn(&app)?;
+    let turn = turn(&app).await?;
     let outgoing = app.site.bag(change, &name, party.as_deref(), &reason).await?;
     Ok(attachment(outgoing, "application/x-tar", turn))
 }

@@ -29,6 +29,8 @@ use crate::problem::Problem;
 
 /// Streams of evidence at the same time, in and out.
 pub(crate) const EVIDENCE_MAX: usize = 8;
+/// How long others wait for a turn: most pieces are small, and on their way for less.
+const TURN_MAX: Duration = Duration::from_secs(10);
 /// How long a sender can be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Pieces of a body that wait to be written.
@@ -119,7 +121,7 @@ async fn take(
         let detail = "the body must be application/octet-stream";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let _turn = turn(app)?;
+    let _turn = turn(app).await?;
     let file = named_file(headers);
     let digest = Sha256::new().chain_update([name, "\0", sent, "\0", &file].concat()).finalize();
     let key = idempotency_key(headers)?.map(|key| (key, digest.into()));
@@ -138,9 +140,12 @@ async fn take(
     Ok(response)
 }
 
-pub(super) fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
-    let turn = Arc::clone(&app.evidence).try_acquire_owned();
-    turn.map_err(|_| Problem::busy("too much evidence is on its way", 30))
+/// Waits for a turn, and gives up after a while.
+pub(super) async fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    match timeout(TURN_MAX, Arc::clone(&app.evidence).acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(Problem::busy("too much evidence is on its way", 30)),
+    }
 }
 
 /// Hands the body on piece by piece, until it ends, breaks, or nobody wants more of it.
@@ -175,7 +180,7 @@ pub(super) async fn one(
     let [place, reason, minutes] = own_parameters(query, ["place", "reason", "minutes"])?;
     let why = [place, reason].map(Option::unwrap_or_default);
     let change = Change { person, key: None, seen: None, minutes: spent(minutes)? };
-    let turn = turn(&app)?;
+    let turn = turn(&app).await?;
     let outgoing = app.site.evidence(change, &name, &sha256, why).await?;
     Ok(attachment(outgoing, "application/octet-stream", turn))
 }

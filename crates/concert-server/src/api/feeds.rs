@@ -25,17 +25,10 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let (slice, []) = parameters(query, [])?;
     let feeds = app.site.feeds(&person).await?;
-    // The cursor is the name of the last feed given; names are unique.
-    let start = match slice.cursor {
-        None => 0,
-        Some(name) => match feeds.iter().position(|feed| feed.name == name) {
-            Some(at) => at + 1,
-            None => return Err(Problem::wrong("the cursor is not one of this list")),
-        },
-    };
-    let rest = feeds.get(start..).unwrap_or_default();
-    let shown = rest.get(..slice.limit).unwrap_or(rest);
-    let next = shown.last().filter(|_| rest.len() > shown.len()).map(|feed| feed.name.clone());
+    // In the order of the settings, each by its name.
+    let name = |at: usize| feeds.get(at).map(|feed| feed.name.clone()).unwrap_or_default();
+    let (part, next) = slice.as_written(feeds.len(), name)?;
+    let shown = feeds.get(part).unwrap_or_default();
     let rows: Vec<serde_json::Value> = shown.iter().map(row).collect();
     Ok(super::json(json!({ "feeds": rows, "next": next }).to_string()))
 }

@@ -81,7 +81,7 @@ pub(super) async fn journal(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     // A journal can be long, and a reader slow: each of them takes a turn.
-    let turn = turn(&app)?;
+    let turn = turn(&app).await?;
     let lines = app.site.journal(&person, &name).await?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))], body(lines, turn)).into_response())
 }
@@ -106,7 +106,7 @@ pub(super) async fn open(
     let (new, beginning) = NewIncident::from_json_with_beginning(value).map_err(Problem::of)?;
     let Some(beginning) = beginning else { return Ok(created(&app.site.open(change, new).await?)) };
     // The bytes of a report become evidence.
-    let _turn = turn(&app)?;
+    let _turn = turn(&app).await?;
     Ok(created(&app.site.act(change, Deed::OpenFrom(new, beginning)).await?))
 }
 

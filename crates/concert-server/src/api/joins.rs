@@ -71,6 +71,6 @@ pub(super) async fn lines(
     body: Body,
 ) -> Result<Response, Problem> {
     let (change, lines): (_, Lines) = effort(person, &headers, &format!("{name}\0{sha256}\0lines"), body).await?;
-    let _turn = turn(&app)?;
+    let _turn = turn(&app).await?;
     Ok(super::json(app.site.read_lines(change, &name, &sha256, lines).await?.to_string()))
 }

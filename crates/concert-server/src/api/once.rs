@@ -5,6 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+/// Up to here each whole number has a floating-point number of its own.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// A value of JSON each of whose members is given once.
 pub(super) struct Once(pub(super) Value);
 
@@ -39,8 +42,12 @@ impl<'de> Visitor<'de> for Reader {
         Ok(given.into())
     }
 
+    /// A whole number is one however it is written: JSON knows no other kind of number than `2.0`, and JSON Schema
+    /// calls that an integer.
     fn visit_f64<E>(self, given: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(given).map_or(Value::Null, Value::Number))
+        let is_whole = given.fract() == 0.0 && given.abs() <= EXACT_MAX;
+        let whole = is_whole.then(|| format!("{given:.0}").parse::<i64>().ok()).flatten();
+        Ok(whole.map(Value::from).or_else(|| Number::from_f64(given).map(Value::Number)).unwrap_or_default())
     }
 
     fn visit_str<E>(self, given: &str) -> Result<Value, E> {
@@ -82,6 +89,8 @@ mod tests {
         let good = r#"{"a": [1, -2, 3.5, "x\n", "y", true, null, {}], "b": {"a": 18446744073709551615}}"#;
         let Once(read) = serde_json::from_str(good).unwrap();
         assert_eq!(read, serde_json::from_str::<Value>(good).unwrap());
+        let Once(read) = serde_json::from_str("[2.0, -0.0, 1e3, 2.5, 1e300]").unwrap();
+        assert_eq!(read.to_string(), "[2,0,1000,2.5,1e+300]");
         for (twice, want) in [
             (r#"{"a": 1, "a": 1}"#, "`a` is given twice at line 1"),
             ("[{\"b\": {\"c\": 1,\n\"\\u0063\": 2}}]", "`c` is given twice at line 2"),

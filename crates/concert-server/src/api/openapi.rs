@@ -86,6 +86,7 @@ fn joined() -> Value {
         for (path, mut methods) in take(&mut part, "paths") {
             for (method, operation) in methods.as_object_mut().into_iter().flatten() {
                 complete(operation, name, method, &path);
+                show_cursor(operation, &path, &components, &examples);
                 let given = operation.get_mut("parameters").and_then(Value::as_array_mut);
                 given.into_iter().flatten().for_each(|parameter| show(parameter, &examples));
             }
@@ -106,6 +107,18 @@ fn show(parameter: &mut Value, examples: &Map<String, Value>) {
     let Some(members) = parameter.as_object_mut().filter(|members| !members.contains_key("example")) else { return };
     let example = members.get("name").and_then(Value::as_str).and_then(|name| examples.get(name)).cloned();
     members.extend(example.map(|example| ("example".to_owned(), example)));
+}
+
+/// Shows the cursor that a list gives, where that is none of the usual ones: each is made by its own list.
+fn show_cursor(operation: &mut Value, path: &str, components: &Map<String, Value>, examples: &Map<String, Value>) {
+    let Some(example) = examples.get("cursors").and_then(|cursors| cursors.get(path)) else { return };
+    let is_cursor = |one: &&mut Value| one.get("$ref") == Some(&json!("#/components/parameters/cursor"));
+    let mut given = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+    let meant = components.get("parameters").and_then(|all| all.get("cursor"));
+    if let Some((given, meant)) = given.find(is_cursor).zip(meant) {
+        *given = meant.clone();
+        given["example"] = example.clone();
+    }
 }
 
 /// Adds what an operation has in common with others: its name, its group, who may come, what can go wrong.

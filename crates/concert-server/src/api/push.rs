@@ -3,7 +3,8 @@
 //! The body is the report, of any media type. 202 is answered only when it is durable. The token is that of
 //! the feed, or one of a user who may push (`events:push`). A wrong token, a feed that takes no pushes and a
 //! feed that does not exist are answered alike. The sender's
-//! `Idempotency-Key` makes a repeated delivery the same receipt; the file name comes from
+//! `Idempotency-Key` makes a repeated delivery the same receipt; a report with other bytes is another one whatever its key,
+//! so that none is lost. The file name comes from
 //! `Content-Disposition`.
 
 use std::sync::Arc;
@@ -101,12 +102,8 @@ async fn read(body: Body, bytes_max: u64, headers: &HeaderMap) -> Result<Vec<u8>
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a report here can have at most {bytes_max} bytes"))
             .with(header::CONNECTION, HeaderValue::from_static("close"))
     };
-    let stated = text(headers, header::CONTENT_LENGTH).parse::<u64>().unwrap_or(0);
-    if stated > bytes_max {
-        return Err(too_large());
-    }
     let times = (SILENCE_MAX, REPORT_MAX);
-    let bytes = read_all(body, bytes_max, times, "report", too_large).await?;
+    let bytes = read_all(headers, body, bytes_max, times, "report", too_large).await?;
     if bytes.is_empty() {
         return Err(Problem::wrong("the report is empty"));
     }

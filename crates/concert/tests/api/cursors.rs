@@ -94,3 +94,38 @@ fn what_is_written_between_two_parts_brings_no_row_twice_and_passes_none_by() {
         anna.want("GET", &at(path), &Value::Null, 400);
     }
 }
+
+/// Every list takes the cursor that the description shows for it.
+#[test]
+fn each_list_takes_the_cursor_that_is_shown_for_it() {
+    let served = Served::new();
+    for (name, role) in [("anna", "handler"), ("root", "administrator"), ("audra", "auditor")] {
+        served.done(&["user", "add", name, "--full-name", name, "--role", role, "--clearance", "red"]);
+    }
+    let served = served.serve();
+    let clients = ["anna", "root", "audra"].map(|name| Client::new(&served, name));
+    let [anna, ..] = &clients;
+    let id = open(anna);
+    let described = anna.get("/openapi.json");
+    let mut count = 0;
+    for (path, methods) in described["paths"].as_object().unwrap() {
+        let given = methods["get"]["parameters"].as_array().cloned().unwrap_or_default();
+        let meant = given.iter().map(|one| match one["$ref"].as_str() {
+            Some(to) => described.pointer(to.strip_prefix('#').unwrap()).unwrap(),
+            None => one,
+        });
+        let Some(cursor) = meant.clone().find(|one| one["name"] == "cursor") else { continue };
+        let needed = meant.filter(|one| one["in"] == "query" && one["required"] == true);
+        let needed: String = needed
+            .map(|one| {
+                format!("&{}={}", one["name"].as_str().unwrap(), one["example"].as_str().unwrap().replace(' ', "+"))
+            })
+            .collect();
+        let at = path.strip_prefix("/api/v1").unwrap().replace("{id}", &id).replace("{list}", "tasks");
+        let asked = format!("{at}?cursor={}{needed}", cursor["example"].as_str().unwrap());
+        let taken = clients.iter().any(|client| client.ask("GET", &asked, &Value::Null).status == 200);
+        assert!(taken, "{asked}: {}", anna.ask("GET", &asked, &Value::Null).body);
+        count += 1;
+    }
+    assert!(count > 25, "{count}");
+}

@@ -110,7 +110,7 @@ impl Catalogue {
     /// The clock of this name, which somebody asked for.
     pub fn need(&self, name: &str) -> Result<&Law, Problem> {
         self.0.get(name).ok_or_else(|| {
-            let hint = meant(name, self.0.keys().map(String::as_str), "see `concert clock list`");
+            let hint = meant(name, self.0.keys().map(String::as_str), "`concert clock list` and `GET /api/v1/clocks` have them");
             Problem::new(format!("there is no clock `{name}`")).hint(hint)
         })
     }
