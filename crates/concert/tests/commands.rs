@@ -134,6 +134,11 @@ fn check_tells_mistakes_in_processes_too() {
     assert_eq!(err, "");
     let (code, out, _) = concert(folder.path(), &["process", "check", "site/processes/wrong.toml"], "");
     assert_eq!((code, out), (1, told.replace("processes/wrong.toml", "site/processes/wrong.toml")));
+    let (code, out, _) =
+        concert(folder.path(), &["process", "check", "site/processes/wrong.toml", "--format", "json"], "");
+    let rows: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &rows[0]["state"]), (1, &"mistake".into()), "{out}");
+    assert!(rows[0]["place"].as_str().unwrap().starts_with("site/processes/wrong.toml:"), "{out}");
     let (code, out, err) = concert(folder.path(), &["process", "check", "gone.toml"], "");
     assert_eq!((code, out.as_str(), err.as_str()), (2, "", "gone.toml: there is no such file\n"));
     let (code, out, _) = concert(folder.path(), &["check", "--site", "site"], "");

@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use concert_model::Problem;
+use concert_pipeline::render::visible;
 use concert_store::Store;
 use serde_json::json;
 
@@ -68,7 +69,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     if args.live {
         findings.extend(super::runtime()?.block_on(ask_peers(loaded.settings)));
     }
-    print(args, format, &findings)?;
+    print(&args.rows, format, &findings)?;
     let bad = findings.iter().any(|finding| matches!(finding.state, "mistake" | "failed"));
     Ok(if bad { Exit::Bad } else { Exit::Done })
 }
@@ -140,14 +141,34 @@ async fn ask_peers(settings: Settings) -> Vec<Finding> {
     findings
 }
 
+/// Tells the mistakes of a file, or in these words that there are none.
+pub(super) fn tell(rows: &AllRows, problems: Vec<Problem>, good: &str) -> Result<Exit, Failure> {
+    let exit = if problems.is_empty() { Exit::Done } else { Exit::Bad };
+    if rows.format.is_some_and(|format| format != Format::Table) {
+        let findings: Vec<Finding> = problems.into_iter().map(|problem| Finding::of("mistake", problem)).collect();
+        print_rows(rows, &findings)?;
+        return Ok(exit);
+    }
+    let mistake = |problem: &Problem| format!("{}\n", visible::lines(&problem.to_string()));
+    let text = if problems.is_empty() { format!("{good}\n") } else { problems.iter().map(mistake).collect() };
+    let mut out = Out::stdout();
+    out.write(text.as_bytes())?;
+    out.finish()?;
+    Ok(exit)
+}
+
+fn print_rows(rows: &AllRows, findings: &[Finding]) -> Result<(), Failure> {
+    let mut table = rows.table(&["state", "place", "what", "hint"]);
+    for one in findings {
+        table.row(&[json!(one.state), json!(one.place), json!(one.what), json!(one.hint)])?;
+    }
+    table.finish()
+}
+
 /// People get mistakes as they are told everywhere, then a line for each peer; programs get rows.
-fn print(args: &Args, format: Format, findings: &[Finding]) -> Result<(), Failure> {
+fn print(rows: &AllRows, format: Format, findings: &[Finding]) -> Result<(), Failure> {
     if format != Format::Table {
-        let mut table = args.rows.table(&["state", "place", "what", "hint"]);
-        for one in findings {
-            table.row(&[json!(one.state), json!(one.place), json!(one.what), json!(one.hint)])?;
-        }
-        return table.finish();
+        return print_rows(rows, findings);
     }
     let mut out = Out::stdout();
     for one in findings {

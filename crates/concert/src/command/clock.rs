@@ -7,13 +7,12 @@ use concert_model::access::Person;
 use concert_model::incident::clock::Catalogue;
 use concert_model::incident::due::Kind;
 use concert_model::{Problem, Time, keys};
-use concert_pipeline::render::visible;
 
 use super::incident::refused;
 use super::{SiteArg, acting};
 use crate::clocks;
 use crate::incidents::{Incidents, made_anew};
-use crate::print::{LongRows, Out, Rows};
+use crate::print::{AllRows, LongRows, Rows};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
 use crate::wire::{self, Site};
@@ -40,10 +39,12 @@ enum Action {
 }
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  concert clock check\n  concert clock check clocks.toml")]
+#[command(after_help = "Examples:\n  concert clock check\n  concert clock check clocks.toml --format json")]
 struct CheckArgs {
     /// The file; else `clocks.toml` of the site.
     file: Option<PathBuf>,
+    #[command(flatten)]
+    rows: AllRows,
 }
 
 #[derive(clap::Args)]
@@ -89,18 +90,13 @@ fn list(rows: &LongRows, site: &SiteArg) -> Result<Exit, Failure> {
 fn check(args: &CheckArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let path = args.file.clone().unwrap_or_else(|| site.dir.join(clocks::FILE));
     let name = args.file.as_ref().map_or(clocks::FILE.to_owned(), |file| file.display().to_string());
-    let (text, exit) = match clocks::read_file(&path, &name) {
-        Ok(Some(laws)) => (format!("no mistakes in {} clocks\n", laws.len()), Exit::Done),
-        Ok(None) if args.file.is_none() => ("the site has no clocks of its own\n".to_owned(), Exit::Done),
+    let (problems, good) = match clocks::read_file(&path, &name) {
+        Ok(Some(laws)) => (Vec::new(), format!("no mistakes in {} clocks", laws.len())),
+        Ok(None) if args.file.is_none() => (Vec::new(), "the site has no clocks of its own".to_owned()),
         Ok(None) => return Err(Failure::usage(Problem::new("there is no such file").at(name))),
-        Err(problems) => {
-            (problems.iter().map(|problem| format!("{}\n", visible::lines(&problem.to_string()))).collect(), Exit::Bad)
-        }
+        Err(problems) => (problems, String::new()),
     };
-    let mut out = Out::stdout();
-    out.write(text.as_bytes())?;
-    out.finish()?;
-    Ok(exit)
+    super::check::tell(&args.rows, problems, &good)
 }
 
 fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {

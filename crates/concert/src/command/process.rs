@@ -11,11 +11,10 @@ use clap::ValueEnum;
 use concert_model::Problem;
 use concert_model::incident::process::{Process, cacao, picture};
 use concert_model::problem::meant;
-use concert_pipeline::render::visible;
 use serde_json::json;
 
 use super::SiteArg;
-use crate::print::{Out, Rows};
+use crate::print::{AllRows, Out, Rows};
 use crate::problems::{Exit, Failure, sort_by_place};
 use crate::settings::processes::{self, Processes};
 use crate::wire;
@@ -50,11 +49,15 @@ struct ListArgs {
 }
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  concert process check\n  concert process check drafts/phishing.toml")]
+#[command(
+    after_help = "Examples:\n  concert process check\n  concert process check drafts/phishing.toml\n  concert process check --format json"
+)]
 struct CheckArgs {
     /// Files to check instead of the site's own.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    rows: AllRows,
 }
 
 #[derive(clap::Args)]
@@ -131,16 +134,7 @@ fn check(args: &CheckArgs, site: &Path) -> Result<Exit, Failure> {
         problems = processes::load(site).problems;
     }
     sort_by_place(&mut problems);
-    let (text, exit) = match problems.is_empty() {
-        true => ("no mistakes\n".to_owned(), Exit::Done),
-        false => {
-            (problems.iter().map(|problem| format!("{}\n", visible::lines(&problem.to_string()))).collect(), Exit::Bad)
-        }
-    };
-    let mut out = Out::stdout();
-    out.write(text.as_bytes())?;
-    out.finish()?;
-    Ok(exit)
+    super::check::tell(&args.rows, problems, "no mistakes")
 }
 
 fn show(args: &ShowArgs, site: &Path) -> Result<Exit, Failure> {

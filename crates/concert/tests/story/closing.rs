@@ -43,6 +43,10 @@ fn answers_to_closing_questions_become_numbers_and_proposals() {
     run(&site, "red", None, &["--late", "look"]);
 
     let ask = site.done(&["incident", "process", &first, "ask"]);
+    // Where rows are printed is said behind, as with every command, and before.
+    let csv = site.run(&["incident", "process", &first, "ask", "--format", "csv"]);
+    assert!(csv.0 == 0 && csv.1.starts_with("run,step,title,"), "{csv:?}");
+    assert_eq!(csv, site.run(&["incident", "process", &first, "--format", "csv", "ask"]));
     assert_eq!(ask.len(), 4);
     assert_eq!(
         (&ask[0]["step"], ask[0]["said"].as_str().unwrap().starts_with("missing: Call them")),

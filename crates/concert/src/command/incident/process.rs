@@ -7,7 +7,7 @@ use super::times::ahead;
 use super::{print_written, refused};
 use crate::command::SiteArg;
 use crate::incidents::{Ask, Incidents, steps_json};
-use crate::print::AllRows;
+use crate::print::{AllRows, Format};
 use crate::problems::{Exit, Failure};
 use crate::settings::processes;
 use crate::wire;
@@ -28,8 +28,16 @@ pub(super) struct ProcessArgs {
     incident: String,
     #[command(subcommand)]
     act: Option<Act>,
-    #[command(flatten)]
-    rows: AllRows,
+    // Whatever is done with the process, so that it stands behind as everywhere.
+    /// How rows are printed [default: table on a terminal, ndjson otherwise].
+    #[arg(long, value_name = "FORMAT", global = true)]
+    format: Option<Format>,
+}
+
+impl ProcessArgs {
+    fn rows(&self) -> AllRows {
+        AllRows { format: self.format }
+    }
 }
 
 #[derive(clap::Subcommand)]
@@ -86,7 +94,7 @@ enum Act {
     )]
     AskHold(StepArgs),
     /// The closing questions: of each step, whether it was useless, late, or something is missing there
-    #[command(after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' ask")]
+    #[command(after_help = "Examples:\n  concert incident process 'CERT-EX#2026-000001' ask --format json")]
     Ask {
         /// The run, where there are several.
         #[arg(long, value_name = "RUN")]
@@ -135,7 +143,7 @@ pub(super) async fn run(
         Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
         Some(Act::Ask { run }) => {
             let state = incidents.show(person, &args.incident).await.map_err(refused)?;
-            return closing::ask(&state, run.as_deref(), &args.rows);
+            return closing::ask(&state, run.as_deref(), &args.rows());
         }
         Some(Act::Answer(answer)) => return closing::answer(answer, args, incidents, person).await,
         Some(Act::Hold { step, until, more }) => (step, Deed::Held, String::new(), Some(until.0), more),
@@ -145,7 +153,7 @@ pub(super) async fn run(
     let stepped = Stepped { run, step: step.clone(), deed, outcome, until, reason: more.reason.clone() };
     let draft = Draft { content: stepped.into(), marking: None, minutes: 0 };
     let written = incidents.write(more.minutes.ask(person), &args.incident, vec![draft]).await.map_err(refused)?;
-    print_written(&written, &args.rows)
+    print_written(&written, &args.rows())
 }
 
 /// The run that is meant: the one that was named, else the only one.
@@ -186,12 +194,12 @@ async fn start(
     })?;
     let draft = Draft { content: process.start(run.unwrap_or(name)).into(), marking: None, minutes: 0 };
     let written = incidents.write(ask, &args.incident, vec![draft]).await.map_err(refused)?;
-    print_written(&written, &args.rows)
+    print_written(&written, &args.rows())
 }
 
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.own(person, &args.incident).await.map_err(refused)?;
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table = args.rows().table(&COLUMNS);
     for step in steps_json(&state, wire::now()) {
         table.row(&COLUMNS.map(|name| step.get(name).cloned().unwrap_or_default()))?;
     }

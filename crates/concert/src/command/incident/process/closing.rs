@@ -100,5 +100,5 @@ pub(super) async fn answer(
     let draft = Draft { content: Answered { run, answers }.into(), marking: None, minutes: 0 };
     let ask = args.minutes.ask(person);
     let written = incidents.write(ask, &process.incident, vec![draft]).await.map_err(refused)?;
-    print_written(&written, &process.rows)
+    print_written(&written, &process.rows())
 }
