@@ -49,6 +49,8 @@ pub struct Progress<'a> {
     /// Who asks to hold them.
     asked: BTreeMap<&'a str, Vec<&'a Mark>>,
     moments: BTreeMap<&'a str, Moment>,
+    /// How steps stood in passes of a loop that a decision ended by sending them back.
+    passes: Vec<(&'a Step, State)>,
     ignored: Vec<(&'a Mark, String)>,
 }
 
@@ -76,6 +78,7 @@ impl<'a> Progress<'a> {
             held: BTreeMap::new(),
             asked: BTreeMap::new(),
             moments: BTreeMap::new(),
+            passes: Vec::new(),
             ignored: Vec::new(),
         };
         progress.moments = progress.moments(false);
@@ -97,7 +100,15 @@ impl<'a> Progress<'a> {
             }
             (Deed::Asked, _) => self.asked.entry(&step.id).or_default().push(mark),
             (Deed::Chosen, Some(target)) => {
-                for id in graph::between(&self.process.steps, target, &step.id) {
+                let sent_back = graph::between(&self.process.steps, target, &step.id);
+                let passed = self.process.steps.iter().filter(|one| sent_back.contains(one.id.as_str()));
+                let ended = |one: &'a Step| match one.id == step.id {
+                    true => (one, self.decided(one, mark)),
+                    false => (one, self.state(one)),
+                };
+                let pass: Vec<(&Step, State)> = passed.map(ended).collect();
+                self.passes.extend(pass);
+                for id in sent_back {
                     self.marks.remove(id);
                     self.held.remove(id);
                     self.asked.remove(id);
@@ -107,6 +118,15 @@ impl<'a> Progress<'a> {
             _ => drop(self.marks.insert(&step.id, mark)),
         }
         self.moments = self.moments(false);
+    }
+
+    /// How a decision stands that was just taken, and is to be taken again.
+    fn decided(&self, step: &'a Step, mark: &Mark) -> State {
+        let at = mark.at.time;
+        let since = self.moments.get(step.id.as_str()).and_then(|moment| moment.since).unwrap_or(at);
+        let late = self.deadline(step, since).is_some_and(|due| at > due);
+        let outcome = Some(mark.stepped.outcome.clone());
+        State::Done { since, at, by: mark.by.clone(), outcome, defaulted: false, late }
     }
 
     /// Works out when each step became ready and was settled. A meeting point that lacks something
@@ -189,6 +209,11 @@ impl<'a> Progress<'a> {
     /// Each step with how it stands, in the order of the file.
     pub fn steps(&self) -> impl Iterator<Item = (&'a Step, State)> {
         self.process.steps.iter().map(|step| (step, self.state(step)))
+    }
+
+    /// How steps stood in the passes of loops before the one that goes on or ended last.
+    pub(super) fn passes(&self) -> impl Iterator<Item = (&'a Step, &State)> {
+        self.passes.iter().map(|(step, state)| (*step, state))
     }
 
     /// How a step stands.

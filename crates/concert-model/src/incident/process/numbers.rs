@@ -132,9 +132,12 @@ impl Counted {
         let known = Known { now: incident.changed.time, open_custody: 0 };
         let progress = Progress::recorded(&process, run, incident, known);
         self.numbers.ended += u64::from(progress.ended().is_some());
+        // What was done once more in a loop is counted each time.
+        for (step, state) in progress.passes() {
+            self.count(step, state);
+        }
         for (step, state) in progress.steps() {
-            let of = self.numbers.steps.entry(step.id.clone()).or_default();
-            self.times.entry(step.id.clone()).or_default().extend(count(of, &state));
+            self.count(step, &state);
         }
         for answer in run.answers.iter().flat_map(|(_, _, answers)| answers) {
             self.said.entry((answer.step.clone(), answer.verdict)).or_default().push(answer.text.clone());
@@ -142,6 +145,11 @@ impl Counted {
         if self.newest.as_ref().is_none_or(|newest| newest.version < process.version) {
             self.newest = Some(process);
         }
+    }
+
+    fn count(&mut self, step: &Step, state: &State) {
+        let of = self.numbers.steps.entry(step.id.clone()).or_default();
+        self.times.entry(step.id.clone()).or_default().extend(count(of, state));
     }
 
     fn finish(self) -> Numbers {

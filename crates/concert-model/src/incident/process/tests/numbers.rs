@@ -72,3 +72,28 @@ fn numbers_and_answers_become_proposals() {
     assert!(none(Wanted { since: Some(started.plus_seconds(1)), ..small() }));
     assert!(!none(Wanted { since: Some(started), version: Some(3), process: None }));
 }
+
+#[test]
+fn a_step_that_is_done_twice_in_a_loop_counts_twice() {
+    let mut story = Story::begin(read(SMALL));
+    story.notice();
+    story.role(Role::LeadInvestigator);
+    for stepped in [done("triage"), done("look"), chosen("hold", "contain")] {
+        story.step(stepped).unwrap();
+    }
+    for (hours, clean) in [(3, "no"), (0, "no"), (0, "yes")] {
+        story.later(hours * 3600);
+        story.step(if hours == 0 { done("cut") } else { skipped("cut", "It is off.") }).unwrap();
+        story.step(done("tell")).unwrap();
+        story.step(chosen("clean", clean)).unwrap();
+    }
+    let numbers = tally(Wanted::default(), &[story.incident]).remove("small").unwrap();
+    let of = |step: &str| {
+        let of = &numbers.steps[step];
+        (of.done, of.skipped, of.passed_over)
+    };
+    assert_eq!(["look", "cut", "tell", "clean"].map(of), [(1, 0, 0), (2, 1, 0), (3, 0, 0), (3, 0, 0)]);
+    assert_eq!(of("watch"), (0, 0, 1), "what the loop does not lead back to counts once");
+    assert_eq!(numbers.steps["cut"].reasons, [("It is off.".to_owned(), 1)].into());
+    assert!(numbers.steps["clean"].median_seconds.is_some());
+}
