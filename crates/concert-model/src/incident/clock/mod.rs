@@ -8,8 +8,8 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, Timestamp};
 
 pub use read::read;
@@ -68,7 +68,9 @@ pub struct Law {
 }
 
 impl Law {
-    /// Until when it runs that starts at a moment: days and months are those of the calendar of this zone.
+    /// Until when it runs that starts at a moment: days and months are those of the calendar of this zone, at the same
+    /// time of the day. What the calendar leaves open is taken early: a time that occurs twice is its first one, and one
+    /// that is skipped the moment at which clocks go forward.
     pub fn due(&self, since: Time, zone: &TimeZone) -> Result<Time, Problem> {
         let number = i64::from(self.within);
         let span = match self.unit {
@@ -76,9 +78,14 @@ impl Law {
             Unit::Days => Span::new().try_days(number),
             Unit::Months => Span::new().try_months(number),
         };
-        let start = Timestamp::from_microsecond(since.0).map(|start| start.to_zoned(zone.clone()));
-        let due = span.and_then(|span| start?.checked_add(span));
-        due.map(|due| Time(due.timestamp().as_microsecond()))
+        let due = span.and_then(|span| {
+            let start = Timestamp::from_microsecond(since.0)?;
+            match self.unit {
+                Unit::Hours => start.checked_add(span),
+                Unit::Days | Unit::Months => early(start.to_zoned(zone.clone()).datetime().checked_add(span)?, zone),
+            }
+        });
+        due.map(|due| Time(due.as_microsecond()))
             .map_err(|error| Problem::new(format!("no time can be worked out: {error}")))
     }
 
@@ -87,6 +94,17 @@ impl Law {
         let day = Timestamp::from_microsecond(at.0).map(|at| at.to_zoned(zone.clone()).date());
         day.is_ok_and(|day| self.from <= day && self.until.is_none_or(|until| day <= until))
     }
+}
+
+/// The first moment at which it is that late in a zone.
+fn early(wanted: DateTime, zone: &TimeZone) -> Result<Timestamp, jiff::Error> {
+    let found = zone.to_ambiguous_zoned(wanted);
+    if !matches!(found.offset(), AmbiguousOffset::Gap { .. }) {
+        return Ok(found.earlier()?.timestamp());
+    }
+    let behind = found.later()?.timestamp();
+    let forward = zone.preceding(behind.checked_add(Span::new().try_seconds(1)?)?).next();
+    Ok(forward.map_or(behind, |transition| transition.timestamp()))
 }
 
 /// Clocks by their names.
@@ -110,7 +128,11 @@ impl Catalogue {
     /// The clock of this name, which somebody asked for.
     pub fn need(&self, name: &str) -> Result<&Law, Problem> {
         self.0.get(name).ok_or_else(|| {
-            let hint = meant(name, self.0.keys().map(String::as_str), "`concert clock list` and `GET /api/v1/clocks` have them");
+            let hint = meant(
+                name,
+                self.0.keys().map(String::as_str),
+                "`concert clock list` and `GET /api/v1/clocks` have them",
+            );
             Problem::new(format!("there is no clock `{name}`")).hint(hint)
         })
     }

@@ -51,6 +51,12 @@ fn months_and_days_are_those_of_the_calendar_of_the_zone() {
     check(1, Unit::Months, "2026-03-10T10:00:00Z", "2026-04-10T09:00:00Z");
     check(1, Unit::Days, "2026-03-28T10:00:00Z", "2026-03-29T09:00:00Z");
     check(24, Unit::Hours, "2026-03-28T10:00:00Z", "2026-03-29T10:00:00Z");
+    // 03:30 is skipped then, as is 03:00: it is 04:00. In autumn it occurs twice: the first one.
+    check(1, Unit::Days, "2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z");
+    check(1, Unit::Days, "2026-03-28T01:00:00Z", "2026-03-29T01:00:00Z");
+    check(1, Unit::Months, "2026-02-28T01:59:59Z", "2026-03-28T01:59:59Z");
+    check(1, Unit::Days, "2026-03-28T00:59:59Z", "2026-03-29T00:59:59Z");
+    check(1, Unit::Days, "2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z");
     // The day of the month is that of the zone: half past midnight in Helsinki.
     check(1, Unit::Months, "2026-05-30T22:30:00Z", "2026-06-29T22:30:00Z");
     check(72, Unit::Hours, "2026-11-22T04:50:30Z", "2026-11-25T04:50:30Z");
