@@ -160,7 +160,7 @@ const CIRCLES: &str = "SELECT circle FROM incident WHERE id IN (SELECT value FRO
 
 /// An incident by its identity, or by its whole number in whatever letters. One question, so that its time does not tell
 /// what is hidden from what is not there.
-const NAMED: &str = "SELECT * FROM incident WHERE id = ?1 OR number = ?2 COLLATE NOCASE
+const NAMED: &str = "SELECT * FROM incident WHERE id = lower(?1) OR number = ?2 COLLATE NOCASE
     ORDER BY id = ?1 OR number = ?1 DESC, opened LIMIT 1";
 
 /// The number of an incident with as many digits as it was given: `cert-ex#2026-7` is `cert-ex#2026-000007`. What is none
@@ -257,6 +257,14 @@ impl Records {
         let query = sqlx::query(NAMED).bind(name).bind(whole_number(name));
         let row = query.fetch_optional(self.quick()).await.map_err(trouble)?;
         Ok(row.as_ref().map(head))
+    }
+
+    /// How these incidents stand in lists, in no order, by one question.
+    pub async fn heads(&self, ids: &[&str]) -> Result<Vec<Head>, Problem> {
+        let query = sqlx::query("SELECT * FROM incident WHERE id IN (SELECT value FROM json_each(?1))");
+        let query = query.bind(serde_json::Value::from(ids).to_string());
+        let rows = query.fetch_all(self.quick()).await.map_err(trouble)?;
+        Ok(rows.iter().map(head).collect())
     }
 
     /// Who has to do with these incidents, as JSON, in no order.

@@ -1,6 +1,6 @@
 //! Reading: lists, one incident, its log, searching, and who can see what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use concert_model::access::{Action, Circle, Decision, Object, Person, may, reads_for, sees_speakers, sees_standing};
@@ -375,6 +375,7 @@ impl Incidents {
             let is_last = rows.len() < at_once;
             at_once = ROWS_AT_ONCE;
             looked += rows.len();
+            self.put_heads(person, &rows, &mut heads).await?;
             for row in rows {
                 below = Some(row.seq);
                 // By what a title says that is withheld nothing is found.
@@ -403,6 +404,7 @@ impl Incidents {
         'looking: loop {
             let rows = self.store.records.entries_about(&plain, below, rows_at_once(ROWS_AT_ONCE)).await?;
             looked += rows.len();
+            self.put_heads(person, &rows, &mut heads).await?;
             for row in &rows {
                 below = Some(row.seq);
                 let seen = self.seen(person, row, &mut heads).await?;
@@ -420,6 +422,24 @@ impl Incidents {
         }
         self.audit_found(person, &about.found).await?;
         Ok(about)
+    }
+
+    /// Finds the incidents of entries that one question found, by one more question.
+    async fn put_heads(&self, person: &Person, rows: &[EntryRow], heads: &mut Heads) -> Result<(), Refused> {
+        let new = rows.iter().map(|row| row.incident.as_str()).filter(|id| !heads.contains_key(*id));
+        let new: BTreeSet<&str> = new.collect();
+        if new.len() < 2 {
+            return Ok(());
+        }
+        for mut head in self.store.records.heads(&Vec::from_iter(new)).await? {
+            let circle = circle_of(&head);
+            let is_seen = may(person, Action::See, Object::Incident(&circle)).allowed;
+            if is_seen {
+                self.put_title(person, &circle, &mut head).await?;
+            }
+            heads.insert(head.id.clone(), is_seen.then_some((circle, head)));
+        }
+        Ok(())
     }
 
     /// An entry with its incident, where the person may see both. Nobody writes down that it was read.
