@@ -14,6 +14,7 @@ pub mod incidents;
 mod lacking;
 mod left;
 pub mod login;
+mod opener;
 mod operator;
 pub mod pages;
 mod people;

@@ -23,6 +23,7 @@ use crate::drive::learn;
 use crate::drive::live::{self, Live};
 use crate::drive::tell::Kind;
 use crate::incidents::Incidents;
+use crate::opener::Opener;
 use crate::problems::Failure;
 use crate::ranges;
 use crate::reach::Reach;
@@ -306,6 +307,7 @@ impl Site {
         let secret = site_key(&self.settings).map_err(Failure::outside)?;
         Ok(Incidents::new(self.store.clone(), &secret, &self.settings.site.ticket, self.constituents())
             .with_teams(self.teams())
+            .with_opener(Opener::new(&self.settings, Arc::default()))
             .forbidding(self.settings.forbids.clone())
             .labelling(self.settings.feeds.iter().filter_map(|feed| Some((feed.name.clone(), feed.label()?))).collect())
             .of_site(self.settings.dir.clone(), self.settings.site.time_zone.clone()))
@@ -343,6 +345,11 @@ impl Site {
     /// The keys of contacts. Blocks when it is asked for the first time.
     pub fn keyring(&self) -> Arc<Keyring> {
         self.keys.get()
+    }
+
+    /// What opens mails that are encrypted to the site. Blocks like [`keyring`](Self::keyring).
+    pub(crate) fn opener(&self) -> Opener {
+        Opener::new(&self.settings, self.keyring())
     }
 
     /// Reads the keys of contacts anew if their folder changed since. Says whether it did. Blocks.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use concert_testkit::dns::{Dns, Said};
 use concert_testkit::dovecot::Dovecot;
+use concert_testkit::gnupg::Gnupg;
 use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::Value;
@@ -1524,6 +1525,126 @@ async fn a_reporter_gets_ten_receipts_an_hour_and_by_an_alias_an_outcome_only_by
     world.done(&["mailbox", "outcome", &eve, "It was cleaned."]);
     world.once();
     assert_eq!(count("eve@shop.example"), 1);
+}
+
+/// What is sealed, in the form of PGP/MIME.
+fn pgp_mime(head: &str, armour: &str) -> String {
+    format!(
+        "{head}MIME-Version: 1.0\r\nContent-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=e\r\n\r\n--e\r\n\
+         Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--e\r\nContent-Type: application/octet-stream\r\n\r\n{armour}\r\n--e--\r\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_encrypted_is_opened_and_read_like_any_other() {
+    let Some(world) = World::new().await else { return };
+    let Some(gnupg) = Gnupg::new(&world.folder.path().join("g")) else {
+        println!("skipped: gpg is not installed");
+        return;
+    };
+    world.set(|settings| {
+        let settings = settings.replace("[mailbox]", "openpgp_key = { file = \"data/openpgp.key\" }\n\n[mailbox]");
+        let settings = settings.replace("openpgp_key", "encrypt = \"never\"\nopenpgp_key");
+        format!("{settings}complaints = \"complaints\"\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n")
+    });
+    world.done(&["key", "make"]);
+    let file = |name: &str, bytes: &[u8]| {
+        let path = world.folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    };
+    gnupg.must(&["--import", &file("site.asc", world.done(&["key", "show"]).as_bytes())]);
+    let anna = gnupg.make_key("Anna <anna@bank.example>", "ed25519", "cv25519", "never", &[]);
+    world.done(&["key", "import", &file("anna.asc", &anna)]);
+    gnupg.make_key("Other <other@bank.example>", "ed25519", "cv25519", "never", &[]);
+    let seal = |how: &[&str], text: &[u8]| {
+        let plain = file("plain", text);
+        let armour = gnupg.must(&[how, &["--armor", "--encrypt", "--output", "-", &plain]].concat());
+        String::from_utf8(armour).unwrap().replace('\n', "\r\n")
+    };
+    let ours = ["--recipient", "cert@cert.example"];
+    let signed = ["--recipient", "cert@cert.example", "--local-user", "anna@bank.example", "--sign"];
+    let head = |id: &str, more: &str| {
+        format!(
+            "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\nSubject: ...\r\nMessage-ID: <{id}@bank.example>\r\n{more}"
+        )
+    };
+    let before = world.smtp.count();
+    // The subject is hidden as Thunderbird does it; that the mail within is of somebody else counts for nothing.
+    let entity = "Content-Type: text/plain; charset=utf-8; protected-headers=\"v1\"\r\nFrom: Eve <eve@shop.example>\r\n\
+        Subject: Break-in seen\r\n\r\n192.0.2.9 tries passwords on our server 203.0.113.77\r\n";
+    let raw = pgp_mime(&head("one", ""), &seal(&signed, entity.as_bytes()));
+    world.dovecot.deliver(&raw).unwrap();
+    let words = |address: &str| format!("{address} tries passwords on our server 203.0.113.77\n").into_bytes();
+    let inline = format!("{}\r\n{}", head("two", ""), seal(&ours, &words("192.0.2.10")));
+    world.dovecot.deliver(&inline).unwrap();
+    // Exchange takes PGP/MIME apart.
+    let apart = pgp_mime(&head("three", ""), &seal(&ours, &entity.replace("2.9", "2.11").into_bytes()));
+    let apart = apart.replace("multipart/encrypted; protocol=\"application/pgp-encrypted\"", "multipart/mixed");
+    world.dovecot.deliver(&apart.replacen("--e\r\n", "--e\r\nContent-Type: text/plain\r\n\r\n\r\n--e\r\n", 1)).unwrap();
+    let for_other = pgp_mime(&head("four", ""), &seal(&["--recipient", "other@bank.example"], entity.as_bytes()));
+    world.dovecot.deliver(&for_other).unwrap();
+    let bomb = vec![b'a'; 65 << 20];
+    world.dovecot.deliver(&pgp_mime(&head("five", ""), &seal(&ours, &bomb))).unwrap();
+    world.once();
+    let mails = world.mails();
+    let want = [
+        "taken complaint -",
+        "taken complaint -",
+        "taken complaint -",
+        "held complaint nothing in it became an event; line 1: it is encrypted: it cannot be opened",
+        "held complaint nothing in it became an event; line 1: it is encrypted: it cannot be opened: more than 67108864 bytes",
+    ];
+    assert_eq!(mails.len(), want.len(), "{mails:?}");
+    mails.iter().zip(want).for_each(|(mail, want)| assert!(mail.contains(want), "{mail} is not {want}"));
+    let mut addresses: Vec<String> =
+        world.rows(&["events"]).iter().map(|event| event["source.ip"].as_str().unwrap().to_owned()).collect();
+    addresses.sort();
+    assert_eq!(addresses, ["192.0.2.10", "192.0.2.11", "192.0.2.9"]);
+    // Each has a receipt, which tells nothing of what was hidden.
+    let receipts: Vec<Mail> = world.smtp.mails().split_off(before);
+    let receipts: Vec<&Mail> = receipts.iter().filter(|mail| mail.to == ["anna@bank.example"]).collect();
+    assert_eq!(receipts.len(), 5);
+    for receipt in &receipts {
+        let text = String::from_utf8_lossy(&receipt.bytes);
+        assert!(!text.contains("Break-in") && !text.contains("192.0.2."), "{text}");
+    }
+    let shown = world.rows(&["mailbox", "show", "1"]).remove(0);
+    let is = |name: &str, want: &str| assert!(shown[name].as_str().unwrap().contains(want), "{name}: {shown}");
+    is("signed", "openpgp: encrypted, good signature of ");
+    is("subject", "Break-in seen");
+    is("from", "anna@bank.example");
+    is("text", "192.0.2.9 tries passwords");
+    assert_eq!(
+        world.done(&["mailbox", "show", "1", "--raw"]).replace('\r', ""),
+        raw.replace('\r', ""),
+        "kept as it came"
+    );
+    assert_eq!(world.rows(&["mailbox", "show", "2"])[0]["signed"], "openpgp: encrypted, no signature");
+    world.done(&["feed", "replay", "complaints"]);
+    assert_eq!(world.rows(&["events"]).len(), 3);
+    world.done(&["mailbox", "outcome", "1", "It was cleaned."]);
+    // A mail with data for a feed comes encrypted in a folder.
+    let data = "Content-Type: text/plain\r\n\r\n{\"source.ip\":\"192.0.2.12\",\"classification.type\":\"scanner\"}\r\n";
+    let sealed = pgp_mime(&head("six", ""), &seal(&ours, data.as_bytes()));
+    world.done(&["ingest", "--feed", "drop", &file("six.eml", sealed.as_bytes())]);
+    world.once();
+    assert_eq!(world.rows(&["events"]).len(), 4);
+    // A contact answers a notice, encrypted, and names it in the hidden subject alone.
+    let notice = world.smtp.mails().into_iter().find(|mail| mail.to == ["Gone@net.example"]).unwrap();
+    let answer = |from: &str, id: &str, how: &[&str]| {
+        let head =
+            format!("From: {from}\r\nTo: cert@cert.example\r\nSubject: ...\r\nMessage-ID: <{id}@net.example>\r\n");
+        let subject =
+            format!("Content-Type: text/plain\r\nSubject: Re: {}\r\n\r\nCleaned.\r\n", header(&notice, "Subject"));
+        pgp_mime(&head, &seal(how, subject.as_bytes()))
+    };
+    world.dovecot.deliver(&answer("gone@net.example", "seven", &ours)).unwrap();
+    world.once();
+    let last = world.rows(&["mailbox", "list", "--limit", "1"]).remove(0);
+    assert_eq!((&last["kind"], &last["contact"]), (&"reply".into(), &"gone@net.example".into()), "{last}");
+    let thread = world.done(&["notice", "show", &number_of(&notice), "--format", "json"]);
+    assert!(thread.contains("Cleaned.") && thread.contains("openpgp: encrypted, no signature"), "{thread}");
 }
 
 /// Lets the complaints, and what was told, be so many days older.

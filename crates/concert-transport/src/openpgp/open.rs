@@ -21,6 +21,8 @@ use super::signer::{Signed, Worth, judge};
 const OPENED_BYTES_MAX: u64 = 64 << 20;
 /// Layers of compression in a message.
 const LAYERS_MAX: usize = 4;
+/// Most keys that a message may be encrypted to: each may cost a try with ours.
+const KEYS_MAX: usize = 500;
 
 /// A mail as its receiver reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,14 @@ pub struct Opened {
     pub mail: Vec<u8>,
     /// What OpenPGP says of it.
     pub openpgp: Openpgp,
+}
+
+impl Opened {
+    /// Whether it is encrypted and could not be opened.
+    pub fn is_closed(&self) -> bool {
+        let Openpgp { encrypted, signature, why, .. } = &self.openpgp;
+        *encrypted && !why.is_empty() && *signature == State::None
+    }
 }
 
 /// What comes in is held against these.
@@ -102,10 +112,25 @@ fn sealed(mail: &[u8]) -> Option<(Vec<u8>, bool)> {
         let part = parsed.parts.iter().skip(1).find(|part| is_type(part, "application", "octet-stream"))?;
         return Some((part.contents().to_owned(), true));
     }
-    let PartType::Text(text) = &parsed.root_part().body else { return None };
+    // Exchange takes the envelope of PGP/MIME apart and leaves its two parts.
+    let mut parts = parsed.parts.iter().skip_while(|part| !is_type(part, "application", "pgp-encrypted")).skip(1);
+    if let Some(part) = parts.next().filter(|part| is_type(part, "application", "octet-stream")) {
+        return Some((part.contents().to_owned(), true));
+    }
+    let PartType::Text(text) = &letter(&parsed)?.body else { return None };
     let from = text.find(BEGIN)?;
     let length = text.get(from..)?.find(END)? + END.len();
     Some((text.get(from..from + length)?.as_bytes().to_owned(), false))
+}
+
+/// The text of a mail that has nothing beside it, but perhaps the same once more as a page.
+fn letter<'m>(mail: &'m mail_parser::Message<'m>) -> Option<&'m mail_parser::MessagePart<'m>> {
+    let root = mail.root_part();
+    if !is_type(root, "multipart", "alternative") {
+        return Some(root);
+    }
+    let PartType::Multipart(children) = &root.body else { return None };
+    mail.parts.get(*children.first()? as usize)
 }
 
 fn is_type(part: &mail_parser::MessagePart<'_>, kind: &str, subtype: &str) -> bool {
@@ -135,6 +160,11 @@ fn unseal_with(sealed: &[u8], own: &SiteKey, keys: Keys<'_>, from: &str) -> Resu
         return Err("the key of this site is RSA, which opens no mails; make one with `concert key make`".into());
     }
     let (message, _) = Message::from_reader(sealed).map_err(|error| error.to_string())?;
+    if let Message::Encrypted { esk, .. } = &message
+        && esk.len() > KEYS_MAX
+    {
+        return Err(format!("it is encrypted to more than {KEYS_MAX} keys"));
+    }
     let mut message = message.decrypt(&Password::empty(), &own.0).map_err(|error| error.to_string())?;
     for _ in 0..LAYERS_MAX {
         if !message.is_compressed() {
@@ -263,20 +293,59 @@ fn as_text(text: &[u8]) -> Vec<u8> {
     [b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", text].concat()
 }
 
-/// The head of a mail with other content.
+/// The head of a mail with other content. Of what the head of that says besides, its subject alone counts, which mail
+/// programs hide: a sender within would be held against no key.
 fn with_content(mail: &[u8], entity: &[u8]) -> Vec<u8> {
-    let (mut head, mut is_content) = (Vec::new(), false);
+    let (inner, body) = entity.split_at(head_end(entity));
+    let (outer, _) = mail.split_at(head_end(mail));
+    let (mut head, mut content) = (Vec::new(), Vec::new());
+    for field in fields(inner) {
+        let (is_subject, is_content) = (has_name(field, b"subject"), has_name(field, b"content-"));
+        if is_subject || is_content {
+            content.extend_from_slice(field);
+        }
+    }
+    let has_subject = fields(&content).any(|field| has_name(field, b"subject"));
+    for field in fields(outer) {
+        if !has_name(field, b"content-") && !(has_subject && has_name(field, b"subject")) {
+            head.extend_from_slice(field);
+        }
+    }
+    [head.as_slice(), &content, body].concat()
+}
+
+/// Where the head of a mail ends, before its empty line.
+fn head_end(mail: &[u8]) -> usize {
+    let mut at = 0;
     for line in mail.split_inclusive(|byte| *byte == b'\n') {
         if line.trim_ascii().is_empty() {
             break;
         }
-        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-            let name = line.split(|byte| *byte == b':').next().unwrap_or_default().to_ascii_lowercase();
-            is_content = name.starts_with(b"content-");
-        }
-        if !is_content {
-            head.extend_from_slice(line);
-        }
+        at += line.len();
     }
-    [head.as_slice(), entity].concat()
+    at
+}
+
+/// The fields of a head, each with the lines that go on with it.
+fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let goes_on = |line: &[u8]| line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+    let mut rest = head;
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        for line in rest.split_inclusive(|byte| *byte == b'\n') {
+            if end > 0 && !goes_on(line) {
+                break;
+            }
+            end += line.len();
+        }
+        let (field, after) = rest.split_at(end);
+        rest = after;
+        (!field.is_empty()).then_some(field)
+    })
+}
+
+/// Whether a field is called so; a name that ends in a hyphen is the beginning of many.
+fn has_name(field: &[u8], name: &[u8]) -> bool {
+    let given = field.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii_end().to_ascii_lowercase();
+    if name.ends_with(b"-") { given.starts_with(name) } else { given == name }
 }

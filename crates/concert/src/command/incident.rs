@@ -235,8 +235,11 @@ impl Args {
 
 pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     // Mails are opened with the key of the site, which is a secret.
-    let load_for = if matches!(args.action, Action::Mail(_)) { LoadFor::Run } else { LoadFor::Look };
-    let settings = site_arg.settings(load_for)?;
+    let settings = match args.action {
+        Action::Mail(_) => site_arg.settings(LoadFor::Run)?,
+        Action::Open(_) => site_arg.settings_to_open(|site| site.settings(LoadFor::Look))?,
+        _ => site_arg.settings(LoadFor::Look)?,
+    };
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let site = Site::open_to_look(settings).await?;

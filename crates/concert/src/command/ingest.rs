@@ -49,7 +49,7 @@ const HANDED_DEADLINE: Duration = Duration::from_secs(3600);
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_to_open(|site| site.settings(LoadFor::Look))?;
     super::acting::feed(site, &settings, &args.feed)?;
     let given = given(&args.files, &settings)?;
     let runtime = super::runtime()?;

@@ -14,6 +14,7 @@ use super::contact::text_or_null;
 use crate::drive::mailbox::held;
 use crate::drive::outcome;
 use crate::incidents::Incidents;
+use crate::opener::MAIL_BYTES_MAX;
 use crate::print::{AllRows, LongRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::MAILBOX;
@@ -120,7 +121,10 @@ const RAW_BYTES_MAX: u64 = 1 << 30;
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let only_looks = matches!(args.action, Action::List(_) | Action::Counts(_) | Action::Show(_));
-    let settings = site.settings_for(only_looks)?;
+    let settings = match args.action {
+        Action::Show(_) => site.settings_to_open(SiteArg::settings_to_look)?,
+        _ => site.settings_for(only_looks)?,
+    };
     super::runtime()?.block_on(async {
         let site = Site::open_to_look(settings).await?;
         let store = &site.store;
@@ -223,8 +227,8 @@ async fn outcome(args: &OutcomeArgs, site: &Site) -> Result<Exit, Failure> {
 pub(super) fn text_of(site: &Site, row: &MailRow, chars_max: usize) -> Option<String> {
     let mut bytes = Vec::new();
     let raw = site.store.archive.open(&row.content).ok()?;
-    raw.take(mail::BYTES_MAX as u64).read_to_end(&mut bytes).ok()?;
-    Some(mail::read(&bytes)?.text.chars().take(chars_max).collect())
+    raw.take(MAIL_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(mail::read(&site.opener().clear(&bytes).0)?.text.chars().take(chars_max).collect())
 }
 
 async fn show(args: &ShowArgs, site: &Site) -> Result<Exit, Failure> {
@@ -236,7 +240,7 @@ async fn show(args: &ShowArgs, site: &Site) -> Result<Exit, Failure> {
     let gone = |error: std::io::Error| {
         Failure::outside(Problem::new(format!("its bytes are no longer kept: {error}")).at(format!("mail {}", row.seq)))
     };
-    let most = if args.raw { RAW_BYTES_MAX } else { mail::BYTES_MAX as u64 };
+    let most = if args.raw { RAW_BYTES_MAX } else { MAIL_BYTES_MAX };
     let mut bytes = Vec::new();
     let read = store.archive.open(&row.content).and_then(|raw| raw.take(most).read_to_end(&mut bytes));
     if args.raw {
@@ -249,7 +253,7 @@ async fn show(args: &ShowArgs, site: &Site) -> Result<Exit, Failure> {
         COLUMNS.into_iter().zip(values(site.incidents().ok().as_ref(), &row).await?).collect();
     fields.push(("message_id", text_or_null(&row.message_id)));
     fields.push(("outcome", text_or_null(&row.outcome)));
-    match read.ok().and_then(|_| mail::read(&bytes)) {
+    match read.ok().and_then(|_| mail::read(&site.opener().clear(&bytes).0)) {
         Some(mail) => fields.extend([("because", text_or_null(&mail.because)), ("text", text_or_null(&mail.text))]),
         None => fields.push(("text", Value::Null)),
     }

@@ -118,6 +118,13 @@ impl SiteArg {
         Ok(loaded.settings)
     }
 
+    /// The settings for a command that reads mails, which may be encrypted to the site: with its secrets, where this
+    /// user may read them. Else such mails stay closed, and the settings are read so.
+    fn settings_to_open(&self, or: impl FnOnce(&Self) -> Result<Settings, Failure>) -> Result<Settings, Failure> {
+        let loaded = Settings::read(&self.dir, LoadFor::Run)?;
+        if loaded.problems.is_empty() { Ok(loaded.settings) } else { or(self) }
+    }
+
     /// The settings for a command that may only look.
     fn settings_for(&self, only_looks: bool) -> Result<Settings, Failure> {
         if only_looks { self.settings_to_look() } else { self.settings(LoadFor::Look) }

@@ -40,7 +40,7 @@ pub(super) struct Args {
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Look)?;
+    let settings = site.settings_to_open(|site| site.settings(LoadFor::Look))?;
     super::acting::feed(site, &settings, &args.name)?;
     let runtime = super::runtime()?;
     let site = Arc::new(runtime.block_on(Site::open(settings))?);

@@ -31,6 +31,7 @@ use self::letter::Letter;
 use super::intake::Keeper;
 use super::{TROUBLE_WAIT_MAX, message, outcome, prove, receipt, responsible};
 use crate::incidents::Incoming;
+use crate::opener::{self, MAIL_BYTES_MAX};
 use crate::settings::MAILBOX;
 use crate::wire::{self, Site};
 pub(super) use bounce::refused;
@@ -296,15 +297,22 @@ async fn settle(site: &Site, settled: &Settled, incoming: Option<Incoming>) -> R
 /// What a mail is, and what follows.
 async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     let read = match bytes(site, &row) {
-        Ok(bytes) => tokio::task::spawn_blocking(move || (mail::read(&bytes), bytes)).await.map_err(|_| {
-            tracing::error!(mail = row.seq, "reading a mail stopped; this is a mistake in Concert");
-            "it cannot be read; this is a mistake in Concert".to_owned()
-        }),
+        Ok(bytes) => {
+            let opener = site.opener();
+            let read = tokio::task::spawn_blocking(move || {
+                let (clear, openpgp) = opener.clear(&bytes);
+                (mail::read(&clear), openpgp, bytes)
+            });
+            read.await.map_err(|_| {
+                tracing::error!(mail = row.seq, "reading a mail stopped; this is a mistake in Concert");
+                "it cannot be read; this is a mistake in Concert".to_owned()
+            })
+        }
         Err(why) => Err(why),
     };
-    let (mail, bytes) = match read {
-        Ok((Some(mail), bytes)) => (mail, bytes),
-        Ok((None, _)) => return Ok(aside(row, None, "it has no headers, so it is no mail".into()).into()),
+    let (mail, openpgp, bytes) = match read {
+        Ok((Some(mail), openpgp, bytes)) => (mail, openpgp, bytes),
+        Ok((None, ..)) => return Ok(aside(row, None, "it has no headers, so it is no mail".into()).into()),
         Err(why) => return Ok(aside(row, None, why).into()),
     };
     let row = MailRow {
@@ -312,6 +320,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
         message_id: mail.message_id.clone(),
         from: mail.from.clone(),
         subject: mail.subject.clone(),
+        signed: opener::said(&openpgp),
         ..row
     };
     let candidates = match candidates(site, &mail).await? {
@@ -335,11 +344,13 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             continue;
         }
         let sent = sent(site, &notice).await?;
-        let verdict = signed::doubt(site, &row, tie::judge(&mail, candidate, &sent)).await?;
+        // An incident holds its mails against their keys itself.
+        let of_notice = Some(&openpgp).filter(|_| notice.name != message::NAME);
+        let verdict = signed::doubt(site, &row, of_notice, tie::judge(&mail, candidate, &sent)).await?;
         if notice.name == message::NAME {
             return letter::means(site, row, &mail, (candidate, &sent, verdict), &notice, members).await;
         }
-        match signed::by_number(&row, candidate.how, verdict) {
+        match signed::by_number(&row, &openpgp, candidate.how, verdict) {
             tie::Verdict::Aside(doubt, why) => {
                 first.get_or_insert((notice.id, doubt, why));
             }
@@ -418,7 +429,7 @@ fn bytes(site: &Site, row: &MailRow) -> Result<Vec<u8>, String> {
     let lost = |error: std::io::Error| format!("its bytes are not in the archive: {error}");
     let mut bytes = Vec::new();
     let reader = site.store.archive.open(&row.content).map_err(lost)?;
-    reader.take(mail::BYTES_MAX as u64).read_to_end(&mut bytes).map_err(lost)?;
+    reader.take(MAIL_BYTES_MAX).read_to_end(&mut bytes).map_err(lost)?;
     Ok(bytes)
 }
 

@@ -3,7 +3,8 @@
 //! Parsing runs on a thread of its own and hands over full batches; this thread sorts and writes them
 //! meanwhile. Everything becomes visible at the end, in one transaction.
 
-use std::io::{Read, Seek};
+use std::borrow::Cow;
+use std::io::{Cursor, Read, Seek};
 use std::net::IpAddr;
 use std::sync::mpsc;
 
@@ -16,7 +17,7 @@ use concert_pipeline::mail::mask::Mask;
 use concert_pipeline::mail::writer;
 use concert_pipeline::parse::carried::NAMELESS;
 use concert_pipeline::parse::unpack;
-use concert_pipeline::parse::{Sink, complaint, sink};
+use concert_pipeline::parse::{Fault, Sink, complaint, sink};
 use concert_pipeline::render::withheld;
 use concert_store::records::{Counts, hold_complaint};
 use concert_store::{Settled, Writer};
@@ -24,6 +25,7 @@ use concert_transport::lookup::reverse::Reverse;
 use tokio::runtime::Handle;
 
 use super::tell::Teller;
+use crate::opener::MAIL_BYTES_MAX;
 use crate::settings::Feed;
 use crate::wire::{self, Site};
 
@@ -240,6 +242,34 @@ fn keep_own(event: &mut OpenEvent<'_>, mask: &Mask, constituents: &Constituents)
     event.set(Field::DESTINATION_FQDN, &Value::text(&name));
 }
 
+/// A report that is a mail and came encrypted, in clear; or why it cannot be opened. Nothing where it was not encrypted,
+/// or is no mail.
+fn opened(
+    site: &Site,
+    receipt: &Receipt,
+    is_complaint: bool,
+    source: &mut dyn Source,
+) -> Option<Result<Vec<u8>, String>> {
+    let opener = site.opener();
+    if !is_complaint && !opener.has_key() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let read = source.take(writer::HEAD_BYTES).read_to_end(&mut bytes);
+    let is_mail = read.is_ok() && unpack::is_mail(&bytes, &receipt.media_type);
+    let rest = MAIL_BYTES_MAX.saturating_sub(bytes.len() as u64);
+    let is_read = is_mail && source.take(rest).read_to_end(&mut bytes).is_ok();
+    // What cannot be read is a reject soon.
+    source.rewind().ok();
+    if !is_read {
+        return None;
+    }
+    match opener.clear(&bytes) {
+        (Cow::Owned(clear), _) => Some(Ok(clear)),
+        (Cow::Borrowed(_), openpgp) => openpgp.encrypted.then_some(Err(openpgp.why)),
+    }
+}
+
 pub(super) fn parse(
     site: &Site,
     feed: &Feed,
@@ -258,6 +288,16 @@ pub(super) fn parse(
     let (lookup, book) = (site.lookup(), site.book());
     let reporter = reporter(site, feed, work.receipt);
     let is_complaint = is_complaint(site, feed, work.receipt);
+    let opened = opened(site, work.receipt, is_complaint, source);
+    let (mut clear, closed) = match opened {
+        Some(Ok(clear)) => (Some(Cursor::new(clear)), None),
+        Some(Err(why)) => (None, Some(why)),
+        None => (None, None),
+    };
+    let source: &mut dyn Source = match &mut clear {
+        Some(clear) => clear,
+        None => source,
+    };
     let is_nameless = reporter.is_none() && is_complaint;
     let mask = if is_nameless { mask_of(site, work.receipt, source) } else { Mask::default() };
     let mut fired = vec![0u64; site.settings.judge.rules().len()];
@@ -301,7 +341,13 @@ pub(super) fn parse(
         book.look_ahead(&addresses);
     };
     sink.look_ahead(&mut look_ahead);
-    unpack::read(source, work.receipt, &feed.unpack, &*feed.parser, &mut sink);
+    if let Some(why) = &closed {
+        sink.reject(1, Fault::new("", format!("it is encrypted: {why}")), b"");
+    }
+    // Beside what is encrypted in a letter may stand more of it.
+    if closed.is_none() || is_complaint {
+        unpack::read(source, work.receipt, &feed.unpack, &*feed.parser, &mut sink);
+    }
     let counts = sink.finish();
     Parsed { counts, rejects }
 }

@@ -86,6 +86,7 @@ pub use view::{
 pub use write::{ANSWERS_KEPT_MICROS, Written};
 
 use self::held::Held;
+use crate::opener::Opener;
 use crate::reads::ReadLog;
 
 /// Why something is not done.
@@ -155,6 +156,8 @@ pub struct Incidents {
     /// The folder of the site, which may have clocks of its own, and its zone.
     dir: Option<PathBuf>,
     zone: Option<TimeZone>,
+    /// Opens reports that came encrypted; of what they say their signature is no part.
+    opener: Option<Opener>,
     held: Mutex<Held>,
     reads: ReadLog,
     states: states::States,
@@ -178,12 +181,18 @@ impl Incidents {
             labels: BTreeMap::new(),
             dir: None,
             zone: None,
+            opener: None,
             held: Mutex::default(),
             reads,
             states: states::States::default(),
             chains: chains::Chains::default(),
             gone: Mutex::default(),
         }
+    }
+
+    /// With what opens reports that came encrypted.
+    pub(crate) fn with_opener(self, opener: Opener) -> Self {
+        Self { opener: Some(opener), ..self }
     }
 
     /// With what the site forbids: it holds for everybody who is asked about here.

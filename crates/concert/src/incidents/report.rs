@@ -209,12 +209,13 @@ impl Incidents {
         is_mail: bool,
         media_type: String,
     ) -> Result<(Vec<u8>, Option<Mail>), Refused> {
-        let archive = self.store.archive.clone();
+        let (archive, opener) = (self.store.archive.clone(), self.opener.clone());
         let read = aside(move || {
             let mut bytes = Vec::new();
             archive.open(&content)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
             let is_mail = is_mail || unpack::is_mail(&bytes, &media_type);
-            let read = is_mail.then(|| mail::read(&bytes)).flatten();
+            let clear = opener.filter(|_| is_mail).map(|opener| opener.clear(&bytes).0);
+            let read = is_mail.then(|| mail::read(clear.as_deref().unwrap_or(&bytes))).flatten();
             Ok::<_, std::io::Error>((bytes, read))
         });
         let (bytes, read) = read.await?.map_err(|error| match error.kind() {

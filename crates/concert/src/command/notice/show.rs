@@ -56,7 +56,10 @@ pub(super) struct PreviewArgs {
 
 pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     // The exact bytes hold a signature, whose key is a secret.
-    let settings = if args.raw { site_arg.settings(LoadFor::Run)? } else { site_arg.settings_to_look()? };
+    let settings = match args.raw {
+        true => site_arg.settings(LoadFor::Run)?,
+        false => site_arg.settings_to_open(SiteArg::settings_to_look)?,
+    };
     let runtime = super::super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
     let reach = runtime.block_on(crate::command::reach(site_arg, &site.store, Kept::Notices))?;

@@ -21,12 +21,11 @@ use sha2::{Digest, Sha256};
 
 use super::{bounce, signed};
 use crate::incidents::{Incoming, Reader, harmless};
-use crate::wire::{self, Site};
+use crate::opener::MAIL_BYTES_MAX;
+use crate::wire::Site;
 
 /// Mails that wait for a person in one incident, at most. Whoever knows its number can send any number of them.
 const HELD_MAX: u64 = 200;
-/// Most bytes of a mail whose files are looked at.
-const MAIL_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a mail whose signature does not fit it waits.
 const WRONG_SIGNATURE: &str = "its OpenPGP signature is wrong";
@@ -224,9 +223,7 @@ fn opened(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<file
 /// The same. Blocks.
 fn open_it(site: &Site, row: &MailRow) -> std::io::Result<(open::Opened, Vec<files::File>)> {
     let bytes = whole(site, row)?;
-    let own: Vec<_> = site.settings.vias.values().filter_map(|via| via.deliverer.site_key()).collect();
-    let ring = site.keyring();
-    let opened = open::open(&bytes, open::Keys { own: &own, ring: &ring, now: wire::now() });
+    let opened = site.opener().open(&bytes);
     let files = files::files(&opened.mail);
     Ok((opened, files))
 }
@@ -258,9 +255,7 @@ fn contents(site: &Site, row: &MailRow, mail: &Mail, sort: Sort) -> Incoming {
     let answers = mail.names.answers.first().cloned().unwrap_or_default();
     match read {
         Ok((opened, found)) => {
-            let is_closed = opened.openpgp.encrypted
-                && !opened.openpgp.why.is_empty()
-                && opened.openpgp.signature == Signature::None;
+            let is_closed = opened.is_closed();
             let text = match mail::read(&opened.mail) {
                 Some(clear) if !is_closed => clear.text,
                 _ => String::new(),
