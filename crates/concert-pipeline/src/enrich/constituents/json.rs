@@ -8,6 +8,7 @@ use hashbrown::HashSet;
 
 use super::file::{Against, PARTIES_MAX, PROBLEMS_MAX};
 use super::items::{self, Wrong};
+use super::written::{Members, Written, called};
 
 /// Reads a file. Parties with mistakes are told and left out whole; the others count. Behind text that
 /// is no such JSON nothing is read.
@@ -21,9 +22,14 @@ pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Par
     let (mut parties, mut problems) = (Vec::new(), Vec::new());
     let mut known = HashSet::new();
     let is_array = bytes.trim_ascii_start().starts_with(b"[");
-    let mut take = |written: Written| {
-        let (party, mut mistakes) = clean(written, against);
-        if !known.insert(party.name.clone()) {
+    let mut number = 0_usize;
+    let mut take = |members: Members| {
+        number += 1;
+        let (written, mut mistakes) = Written::of(members, number);
+        let is_named = !written.name.is_empty();
+        let (party, more) = clean(written, number, against);
+        mistakes.extend(more);
+        if is_named && !known.insert(party.name.clone()) {
             mistakes.push((
                 format!("the party `{}` stands there twice", party.name),
                 "put all of it into one object".into(),
@@ -36,9 +42,9 @@ pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Par
         problems.extend(mistakes.into_iter().take(room).map(|(what, hint)| Problem::new(what).at(name).hint(hint)));
     };
     let result = if is_array {
-        serde_json::from_slice::<Vec<Written>>(bytes).map(|list| list.into_iter().take(PARTIES_MAX).for_each(&mut take))
+        serde_json::from_slice::<Vec<Members>>(bytes).map(|list| list.into_iter().take(PARTIES_MAX).for_each(&mut take))
     } else {
-        let mut lines = serde_json::Deserializer::from_slice(bytes).into_iter::<Written>().take(PARTIES_MAX);
+        let mut lines = serde_json::Deserializer::from_slice(bytes).into_iter::<Members>().take(PARTIES_MAX);
         lines.try_for_each(|party| party.map(&mut take))
     };
     if let Err(error) = result {
@@ -81,35 +87,16 @@ fn drop_empty(object: &mut serde_json::Value) {
     }
 }
 
-/// A party as it is written: what its numbers and networks are is told for all of them, with what stands there.
-#[derive(Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Written {
-    name: String,
-    /// Numbers, or texts as `AS64500`.
-    asns: Vec<serde_json::Value>,
-    prefixes: Vec<String>,
-    excluded_prefixes: Vec<String>,
-    domains: Vec<String>,
-    excluded_domains: Vec<String>,
-    countries: Vec<String>,
-    sectors: Vec<String>,
-    contacts: Vec<Contact>,
-}
-
 /// Brings a party into the form of the CSV reader. Gives the mistakes too.
-fn clean(written: Written, against: Against<'_>) -> (Party, Vec<Wrong>) {
+fn clean(written: Written, number: usize, against: Against<'_>) -> (Party, Vec<Wrong>) {
     let mut mistakes = Vec::new();
     let Written { name, asns: numbers, prefixes: nets, excluded_prefixes: excluded_nets, .. } = written;
     let Written { domains, excluded_domains, countries, sectors, contacts, .. } = written;
     let mut party = Party { name, domains, excluded_domains, countries, sectors, contacts, ..Party::default() };
     let Party { name, asns, prefixes, excluded_prefixes, domains, excluded_domains, countries, sectors, contacts } =
         &mut party;
-    if name.trim().is_empty() {
-        mistakes.push(("a party has no name".to_owned(), "every party has a member `name`".into()));
-    }
-    let of = name.clone();
-    let mut wrong = |(what, hint): Wrong| mistakes.push((format!("{}: {what}", of.escape_debug()), hint));
+    let of = called(name, number);
+    let mut wrong = |(what, hint): Wrong| mistakes.push((format!("{of}: {what}"), hint));
     let mut right = |value: Result<(), Wrong>| value.unwrap_or_else(&mut wrong);
     right(items::line("name", name));
     for number in &numbers {
@@ -206,7 +193,24 @@ mod tests {
                 "c.json: A: `lunch` in purpose is none",
             ],
         );
-        check("{}", &["c.json: a party has no name"]);
+        check("{}", &["c.json: object 1: there is no `name`"]);
+        check(
+            r#"[{"nam":"A","asns":7},{"name":"B","prefixes":["192.0.2.0/24",5],"name":"C","contacts":[{"mial":"a@b.example","has_consent":"yes"},4]},
+                {"name":"D","countries":"FI","sectors":null,"asns":[true]},5]"#,
+            &[
+                "c.json: object 1: unknown member `nam`",
+                "c.json: object 1: `asns` is no list",
+                "c.json: object 1: there is no `name`",
+                "c.json: B: `name` stands there twice",
+                "c.json: B: `5` in prefixes is no text",
+                "c.json: B: unknown member `mial` of a contact",
+                "c.json: B: `has_consent` of a contact is neither true nor false",
+                "c.json: B: `4` in contacts is no object",
+                "c.json: D: `countries` is no list",
+                "c.json: D: `true` in asns is not an AS number",
+                "c.json: object 4: it is no object",
+            ],
+        );
         let (parties, problems) = read_json("c.json", br#"[{"name":"A","asns":["AS64500",64501,"64502"]}]"#);
         assert_eq!((parties[0].asns.as_slice(), problems.len()), (&[64_500, 64_501, 64_502][..], 0));
         let (parties, _) = read_json("c.json", b"{\"name\":\"A\"}\n{\"nam\":\"B\"}");

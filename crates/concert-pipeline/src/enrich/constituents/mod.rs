@@ -19,6 +19,7 @@ mod nobody;
 mod passed;
 #[cfg(test)]
 mod tests;
+mod written;
 mod zones;
 
 use std::borrow::Cow;
