@@ -13,6 +13,7 @@ pub mod id;
 pub mod incident;
 pub mod json;
 pub mod keys;
+pub mod language;
 pub mod message;
 pub mod net;
 pub mod party;

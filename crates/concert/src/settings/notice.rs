@@ -4,7 +4,7 @@ pub(crate) use concert_model::address::is_address;
 use std::time::Duration;
 
 use concert_model::problem::{instead, meant};
-use concert_model::{Field, Keys};
+use concert_model::{Field, Keys, language};
 use concert_pipeline::condition::Condition;
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::render::{Columns, Listed, Templates, read_format};
@@ -92,7 +92,9 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut Take
     let via = via(&mut keys, vias);
     let condition = condition(&mut keys);
     let language = keys.text_or("language", "en", "language of the templates, a folder in templates/");
-    if !templates.speaks(&language) {
+    if let Err(hint) = language::tag(&language) {
+        keys.problem("language", format!("`{language}` is no language"), hint);
+    } else if !templates.speaks(&language) {
         keys.problem(
             "language",
             format!("there are no templates in `{language}`"),
