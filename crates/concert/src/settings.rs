@@ -169,7 +169,7 @@ impl Settings {
         let judge = Judge::read(root.tables("rule"));
         let vias = via::read_all(root.table("via"), &dir, &site);
         let notices = notice::read_all(root.tables("notice"), &vias, &templates);
-        let mailbox = Mailbox::read(root.table("mailbox"), &dir, &limits, &vias, &feeds);
+        let mailbox = Mailbox::read(root.table("mailbox"), &dir, &limits, (&vias, &feeds, &templates));
         let remind = Remind::read(root.table("remind"), &vias);
         root.finish();
         Settings {

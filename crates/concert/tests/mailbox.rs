@@ -1647,6 +1647,62 @@ async fn what_comes_encrypted_is_opened_and_read_like_any_other() {
     assert!(thread.contains("Cleaned.") && thread.contains("openpgp: encrypted, no signature"), "{thread}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_complains_or_is_asked_is_written_to_in_their_language() {
+    let Some(world) = World::new().await else { return };
+    world.set(|settings| {
+        let more =
+            "language = \"fi\"\ncomplaints = \"complaints\"\n[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+        format!("{settings}{more}")
+    });
+    let template = |name: &str, text: &str| {
+        let path = world.site().join("templates").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    template("de/receipt.txt.j2", "Ihre Mail kam an: [{{ ticket }}]\n");
+    template("de/outcome.txt.j2", "Was daraus wurde:\n{{ outcome }}\n");
+    template("de/proof.subject.j2", "Erreichen wir {{ party.name }}?");
+    template("fi/receipt.subject.j2", "Viesti saapui, {{ tikcet }}");
+    let refused = concert(&world.site(), &["check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("templates/fi/receipt.subject.j2:1: ") && said.contains("known are site, ticket"), "{said}");
+    template("fi/receipt.subject.j2", "Viesti saapui");
+    let parties = PARTIES.replace("mail,purpose", "mail,language,purpose").replace("example,", "example,de-AT,");
+    world.import("constituents", &parties);
+    let before = world.smtp.count();
+    for (number, language) in ["sv, de-AT", "sv", ""].iter().enumerate() {
+        let more = if language.is_empty() { String::new() } else { format!("Content-Language: {language}\r\n") };
+        let mail = format!(
+            "From: anna@bank.example\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{number}@bank.example>\r\n{more}\r\n192.0.2.9 tries passwords\r\n"
+        );
+        world.dovecot.deliver(&mail).unwrap();
+    }
+    world.once();
+    world.done(&["mailbox", "outcome", "1", "It was cleaned."]);
+    world.done(&["contact", "prove", "Net"]);
+    world.done(&["notice", "send"]);
+    let sent: Vec<Mail> = world.smtp.mails().split_off(before);
+    let text = |to: &str, about: &str| {
+        let is_it = |mail: &&Mail| mail.to == [to] && (header(mail, "In-Reply-To") == about || about.is_empty());
+        let found = sent.iter().filter(is_it).map(|mail| String::from_utf8_lossy(&mail.bytes).into_owned());
+        found.collect::<Vec<_>>()
+    };
+    let german = text("anna@bank.example", "0@bank.example");
+    assert!(german[0].contains("Ihre Mail kam an: [2") && german[0].contains("We received your mail"), "{german:?}");
+    assert!(german[1].contains("Was daraus wurde:\r\nIt was cleaned."), "{german:?}");
+    for other in ["1@bank.example", "2@bank.example"] {
+        let finnish = text("anna@bank.example", other);
+        assert!(finnish[0].contains("] Viesti saapui") && finnish[0].contains("thank you: your mail"), "{finnish:?}");
+    }
+    let asked = text("noc@net.example", "");
+    assert!(asked.iter().any(|mail| mail.contains("] Erreichen wir Net?")), "{asked:?}");
+    let shown = world.done(&["mailbox", "preview", "stopped", "--language", "de-CH"]);
+    assert!(shown.contains("Was daraus wurde:\nwhoever answers for what you reported"), "{shown}");
+    let wrong = concert(&world.site(), &["mailbox", "preview", "receipt", "--language", "german"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("write `de`"), "{wrong:?}");
+}
+
 /// Lets the complaints, and what was told, be so many days older.
 fn grow_old(site: &Path, days: i64) {
     let script = format!(

@@ -26,6 +26,7 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
+use concert_model::language;
 use mail_parser::{Address, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 
 pub use automatic::is_nobody;
@@ -41,6 +42,8 @@ const PARTS_MAX: usize = 60;
 const DEPTH_MAX: usize = 3;
 /// Message-IDs, addresses or tickets taken from one mail, each.
 const NAMES_MAX: usize = 100;
+/// Languages of a mail that are kept.
+const LANGUAGES_MAX: usize = 10;
 /// Longest Message-ID or address that is one.
 const NAME_BYTES_MAX: usize = 320;
 /// Letters of a subject that are kept.
@@ -99,6 +102,8 @@ pub struct Mail {
     pub subject: String,
     /// What it names of our notices.
     pub names: Names,
+    /// Languages that it says it is in or its writer reads, as tags, the first before the others.
+    pub languages: Vec<String>,
     /// A header that asks for no automatic answer, or that another tracker wrote; empty without one.
     pub no_answer: String,
     /// Its text, cut.
@@ -159,9 +164,25 @@ pub fn read(bytes: &[u8]) -> Option<Mail> {
         from,
         subject,
         names,
+        languages: languages(&message),
         no_answer: answer::refusal(&message),
         text,
     })
+}
+
+/// The tags of `Content-Language`, then those of `Accept-Language`, that are such.
+fn languages(message: &Message<'_>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for header in ["Content-Language", "Accept-Language"] {
+        let text = message.header_raw(header).unwrap_or_default();
+        let tags = text.split(',').filter_map(|one| one.split(';').next()).map(str::trim);
+        for tag in tags.filter(|tag| language::tag(tag).is_ok()) {
+            if found.len() < LANGUAGES_MAX && !found.iter().any(|known| known.eq_ignore_ascii_case(tag)) {
+                found.push(tag.to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// Adds a name that is new, as long as there is room.

@@ -10,6 +10,7 @@ pub mod html;
 pub mod instead;
 pub mod json;
 pub mod keyvalue;
+pub mod letters;
 pub mod lines;
 pub mod ndjson;
 pub mod template;

@@ -2,7 +2,7 @@
 //!
 //! Three files make a set: `notice.subject.j2`, `notice.txt.j2` and `notice.html.j2` in a folder named
 //! by the language. English is built in; a site puts its own into `templates/<language>/`, and what is
-//! missing there comes from English. The language is Jinja's; the manual lists the variables:
+//! missing there comes from English; `de` does for `de-AT`. The language is Jinja's; the manual lists the variables:
 //! `site`, `party`, `notice`, `summary` (rows of `type` and `count`) and `events` (the first twenty,
 //! each by field name: `event["source.ip"]`).
 //!
@@ -16,11 +16,13 @@ use std::sync::Arc;
 
 use concert_model::field::TABLE;
 use concert_model::incident::Tlp;
+use concert_model::problem::meant;
 use concert_model::{Attachment, Batch, EventId, Field, Message, Problem, ProblemKey, ReportId, Time, Value};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
+use super::letters;
 use super::{Columns, Instead, Item, Listed, NEW, RELAPSE, STILL_OPEN, Teller, instead, visible};
 
 /// Work one rendering can do; one unit is about one step or 64 bytes.
@@ -49,6 +51,8 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// Every template of a site, compiled.
 pub struct Templates {
     environment: Environment<'static>,
+    /// Folders by their names in small letters.
+    folders: BTreeMap<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -105,8 +109,8 @@ impl Templates {
             true => AutoEscape::Html,
             false => AutoEscape::None,
         });
-        let mut templates = Self { environment, problems: Vec::new() };
-        for (part, text) in BUILT_IN {
+        let mut templates = Self { environment, folders: BTreeMap::new(), problems: Vec::new() };
+        for (part, text) in BUILT_IN.into_iter().chain(letters::BUILT_IN) {
             templates.add(DEFAULT_LANGUAGE, part, text.to_owned());
         }
         templates
@@ -116,16 +120,14 @@ impl Templates {
     /// told by [`Templates::check`]; until then the old one stays in force.
     pub fn add(&mut self, language: &str, file: &str, text: String) {
         let place = format!("templates/{language}/{file}");
-        let good = !language.is_empty()
-            && language.len() <= 20
-            && language.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        if !good {
+        if let Err(hint) = concert_model::language::tag(language) {
             let problem = Problem::new(format!("`{language}` is not a language")).at(place);
-            return self.problems.push(problem.hint("name the folder like `fi` or `pt-br`"));
+            return self.problems.push(problem.hint(format!("name the folder by its tag: {hint}")));
         }
-        if !PARTS.contains(&file) {
+        let known: Vec<&str> = PARTS.into_iter().chain(letters::BUILT_IN.map(|(part, _)| part)).collect();
+        if !known.contains(&file) {
             let problem = Problem::new(format!("`{file}` is not a template")).at(place);
-            return self.problems.push(problem.hint(format!("templates are {}", PARTS.join(", "))));
+            return self.problems.push(problem.hint(instead_of(file, &known)));
         }
         if text.len() > TEMPLATE_BYTES_MAX {
             let what = format!("the template is larger than {} KiB", TEMPLATE_BYTES_MAX >> 10);
@@ -134,11 +136,24 @@ impl Templates {
         if let Err(error) = self.environment.add_template_owned(format!("{language}/{file}"), text) {
             self.problems.push(problem(&error, &place));
         }
+        self.folders.insert(language.to_ascii_lowercase(), language.to_owned());
     }
 
-    /// Whether there is a template in this language.
+    /// Whether there is a template for notices in this language.
     pub fn speaks(&self, language: &str) -> bool {
-        PARTS.iter().any(|part| self.environment.get_template(&format!("{language}/{part}")).is_ok())
+        PARTS.iter().any(|part| self.own(language, part).is_some())
+    }
+
+    /// The template of a part in a language, in any letter case, else in what the language is a form of.
+    pub(super) fn own(&self, language: &str, part: &str) -> Option<String> {
+        let mut tag = language.to_ascii_lowercase();
+        loop {
+            let name = self.folders.get(&tag).map(|folder| format!("{folder}/{part}"));
+            if let Some(name) = name.filter(|name| self.environment.get_template(name).is_ok()) {
+                return Some(name);
+            }
+            tag.truncate(tag.rfind('-')?);
+        }
     }
 
     /// Every mistake: what could not be compiled, and what fails with a notice like those that will
@@ -148,7 +163,11 @@ impl Templates {
         let names: Vec<String> = self.environment.templates().map(|(name, _)| name.to_owned()).collect();
         let (full, bare) = (full_sample(), Batch::new());
         for name in names {
-            let language = name.split('/').next().unwrap_or(DEFAULT_LANGUAGE);
+            let (language, part) = name.split_once('/').unwrap_or((DEFAULT_LANGUAGE, &name));
+            if let Some(facts) = letters::sample(part) {
+                problems.extend(self.one(&name, &facts).err());
+                continue;
+            }
             for (batch, key) in [(&full, "AS64500"), (&bare, "")] {
                 let items = sample_items(batch);
                 let notice = sample_notice(language, key, &items);
@@ -195,10 +214,9 @@ impl Templates {
     }
 
     /// Renders one part in this language, or in English where the language has none.
-    fn part(&self, language: &str, part: &str, facts: &minijinja::Value) -> Result<String, Problem> {
-        let own = format!("{language}/{part}");
-        let name = if self.environment.get_template(&own).is_ok() { own } else { format!("{DEFAULT_LANGUAGE}/{part}") };
-        self.one(&name, facts)
+    pub(super) fn part(&self, language: &str, part: &str, facts: &minijinja::Value) -> Result<String, Problem> {
+        let own = self.own(language, part);
+        self.one(&own.unwrap_or_else(|| format!("{DEFAULT_LANGUAGE}/{part}")), facts)
     }
 
     fn one(&self, name: &str, facts: &minijinja::Value) -> Result<String, Problem> {
@@ -210,8 +228,14 @@ impl Templates {
     }
 }
 
+/// What to write instead of a name that is none of the templates.
+fn instead_of(file: &str, known: &[&str]) -> String {
+    meant(file, known.iter().copied(), format!("templates are {}", known.join(", ")))
+}
+
 /// A mistake in a template, with its line.
 fn problem(error: &minijinja::Error, place: &str) -> Problem {
+    let known = letters::known(place.rsplit('/').next().unwrap_or_default());
     let place = match error.line() {
         Some(line) => format!("{place}:{line}"),
         None => place.to_owned(),
@@ -219,7 +243,7 @@ fn problem(error: &minijinja::Error, place: &str) -> Problem {
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
     let hint = match error.kind() {
         minijinja::ErrorKind::UndefinedError => {
-            "known are site, party, notice, summary and events; fields as in event[\"source.ip\"]"
+            known.unwrap_or("known are site, party, notice, summary and events; fields as in event[\"source.ip\"]")
         }
         minijinja::ErrorKind::OutOfFuel => "the template does too much work; are there loops within loops?",
         minijinja::ErrorKind::WriteFailure => "the template writes more than 1 MiB",
@@ -282,7 +306,7 @@ impl io::Write for Capped {
 }
 
 /// One line with the ticket number and the TLP label, whatever the template wrote.
-fn one_line(rendered: &str, id: &str, label: &str) -> String {
+pub(super) fn one_line(rendered: &str, id: &str, label: &str) -> String {
     let words: Vec<&str> =
         rendered.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     let line = visible::line(&words.join(" ")).into_owned();

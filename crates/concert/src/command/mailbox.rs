@@ -1,10 +1,12 @@
 //! `concert mailbox`: mails that came back, what each was taken for, and what was set aside.
 
 use std::io::Read;
+use std::time::Duration;
 
-use concert_model::Problem;
 use concert_model::access::Person;
+use concert_model::{Problem, language};
 use concert_pipeline::mail;
+use concert_pipeline::render::letters::{Kind, Letter};
 use concert_store::Store;
 use concert_store::records::{MailCount, MailFilter, MailRow};
 use serde_json::{Value, json};
@@ -12,13 +14,13 @@ use serde_json::{Value, json};
 use super::SiteArg;
 use super::contact::text_or_null;
 use crate::drive::mailbox::held;
-use crate::drive::outcome;
+use crate::drive::{outcome, receipt};
 use crate::incidents::Incidents;
 use crate::opener::MAIL_BYTES_MAX;
 use crate::print::{AllRows, LongRows, Out, Rows, format_or_default, print_object};
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::MAILBOX;
-use crate::wire::Site;
+use crate::wire::{self, Site};
 
 /// Show mails that came back, and what was set aside and why.
 #[derive(clap::Args)]
@@ -45,6 +47,21 @@ enum Action {
     Refuse(RefuseArgs),
     /// Tell whoever sent a complaint what became of it
     Outcome(OutcomeArgs),
+    /// What is sent to whoever complains, and to contacts that are asked, as its templates have it
+    Preview(PreviewArgs),
+}
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  concert mailbox preview receipt\n  concert mailbox preview stopped --language de-AT"
+)]
+struct PreviewArgs {
+    /// Which: the receipt of a complaint, its outcome in a person's words or told by itself, or the question to a contact.
+    #[arg(value_parser = ["receipt", "outcome", "stopped", "proof"])]
+    which: String,
+    /// For whoever wishes this language; without it in that of the mailbox.
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -118,9 +135,11 @@ const COLUMNS: [&str; 13] = [
 ];
 /// Most bytes that `--raw` prints.
 const RAW_BYTES_MAX: u64 = 1 << 30;
+/// After which an outcome is told in a preview, where the settings tell none.
+const OUTCOME_AFTER: Duration = Duration::from_secs(14 * 86_400);
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let only_looks = matches!(args.action, Action::List(_) | Action::Counts(_) | Action::Show(_));
+    let only_looks = matches!(args.action, Action::List(_) | Action::Counts(_) | Action::Show(_) | Action::Preview(_));
     let settings = match args.action {
         Action::Show(_) => site.settings_to_open(SiteArg::settings_to_look)?,
         _ => site.settings_for(only_looks)?,
@@ -141,6 +160,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
                 sorted(&site, &row, &args.rows).await
             }
             Action::Outcome(args) => outcome(args, &site).await,
+            Action::Preview(args) => preview(args, &site),
         }
     })
 }
@@ -220,6 +240,37 @@ async fn outcome(args: &OutcomeArgs, site: &Site) -> Result<Exit, Failure> {
     let id = outcome::tell(site, args.number, &text, args.again).await.map_err(Failure::usage)?;
     let mut out = Out::stdout();
     out.write(format!("{id}\n").as_bytes())?;
+    out.finish().map(|()| Exit::Done)
+}
+
+/// A letter with made-up words, as its receiver would read it.
+fn preview(args: &PreviewArgs, site: &Site) -> Result<Exit, Failure> {
+    let kind = match args.which.as_str() {
+        "receipt" => Kind::Receipt,
+        "proof" => Kind::Proof,
+        _ => Kind::Outcome,
+    };
+    if let Some(Err(hint)) = args.language.as_deref().map(language::tag) {
+        let what = format!("`{}` is no language", args.language.as_deref().unwrap_or_default());
+        return Err(Failure::usage(Problem::new(what).hint(hint)));
+    }
+    let language = receipt::language(site, kind, args.language.as_deref().into_iter());
+    let outcome = match args.which.as_str() {
+        "stopped" => {
+            let mailbox = site.settings.mailbox.as_ref();
+            let after = mailbox.and_then(|mailbox| mailbox.outcome_after).unwrap_or(OUTCOME_AFTER);
+            outcome::words(site, language, wire::now(), after).map_err(Failure::outside)?
+        }
+        _ => "The host was cleaned on Tuesday.".to_owned(),
+    };
+    let letter = Letter {
+        party: "Example Networks",
+        outcome: &outcome,
+        ..receipt::letter(site, kind, language, "20261122-000001-dkvr")
+    };
+    let (subject, text) = site.settings.templates.letter(&letter).map_err(Failure::outside)?;
+    let mut out = Out::stdout();
+    out.write(format!("Subject: {subject}\n\n{text}").as_bytes())?;
     out.finish().map(|()| Exit::Done)
 }
 

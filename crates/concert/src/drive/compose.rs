@@ -83,9 +83,9 @@ fn instead<'n>(site: &Site, notice: &'n Notice) -> Instead<'n> {
 /// A notice as its receiver reads it, before anything is signed or encrypted.
 pub fn message(site: &Site, notice: &Notice, items: &[Item<'_>]) -> Result<Message, Problem> {
     let mut message = match notice.name.as_str() {
-        prove::NAME => prove::message(site, notice),
-        receipt::NAME => receipt::message(site, notice),
-        outcome::NAME => outcome::message(site, notice),
+        prove::NAME => prove::message(site, notice)?,
+        receipt::NAME => receipt::message(site, notice)?,
+        outcome::NAME => outcome::message(site, notice)?,
         remind::NAME => remind::message(site, notice),
         letters::NAME => letters::message(site, notice)?,
         _ => told(site, notice, items)?,

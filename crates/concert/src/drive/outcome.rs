@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use concert_model::{Message, Origin, Problem, ProblemKey, ReportId, Time};
 use concert_pipeline::mail;
+use concert_pipeline::render::letters::{Kind, Letter};
 use concert_store::events::time_of;
 use concert_store::records::{MailRow, NewNotice, Notice, TOLD_NOBODY};
 
 use super::receipt;
+use crate::opener::MAIL_BYTES_MAX;
 use crate::wire::{self, Site};
 
 /// What such notices are called. No notice of the settings can have this name.
@@ -32,11 +34,10 @@ const EVENTS_MAX: u64 = 1_000;
 const AGE_SECONDS_MAX: i64 = 90 * 86_400;
 
 /// The message, the same each time it is composed.
-pub fn message(site: &Site, notice: &Notice) -> Message {
-    let (name, email) = (&site.settings.site.name, &site.settings.site.email);
-    let ticket = receipt::ticket(notice);
-    let text = format!("Hello,\n\n{}\n\n-- \n{name}\n{email}\n", notice.text.trim());
-    receipt::answer(site, notice, format!("[{ticket}] What became of your report"), text)
+pub fn message(site: &Site, notice: &Notice) -> Result<Message, Problem> {
+    let letter = receipt::letter(site, Kind::Outcome, &notice.language, receipt::ticket(notice));
+    let (subject, text) = site.settings.templates.letter(&Letter { outcome: &notice.text, ..letter })?;
+    Ok(receipt::answer(site, notice, subject, text))
 }
 
 /// Queues the message for whoever sent a complaint; a second one only if `again` says so. Gives its number. The error
@@ -67,9 +68,9 @@ pub async fn tell(site: &Site, number: i64, text: &str, again: bool) -> Result<S
 fn notice(site: &Site, row: &MailRow, by_person: bool) -> Result<NewNotice, String> {
     let mut bytes = Vec::new();
     let read = site.store.archive.open(&row.content);
-    let read = read.and_then(|raw| raw.take(mail::BYTES_MAX as u64).read_to_end(&mut bytes));
+    let read = read.and_then(|raw| raw.take(MAIL_BYTES_MAX).read_to_end(&mut bytes));
     read.map_err(|error| format!("its bytes are no longer kept: {error}"))?;
-    let mail = mail::read(&bytes).ok_or("it cannot be read as a mail")?;
+    let mail = mail::read(&site.opener().clear(&bytes).0).ok_or("it cannot be read as a mail")?;
     let (to, via) = receipt::whom(site, &mail, by_person)?;
     Ok(NewNotice {
         name: NAME.into(),
@@ -78,7 +79,7 @@ fn notice(site: &Site, row: &MailRow, by_person: bool) -> Result<NewNotice, Stri
         recipient: to,
         via: via.into(),
         format: "text".into(),
-        language: "en".into(),
+        language: receipt::language(site, Kind::Outcome, mail.languages.iter().map(String::as_str)).into(),
         state: "queued",
         due: wire::now(),
         tlp: receipt::label(site),
@@ -114,7 +115,7 @@ pub(super) async fn tell_due(site: &Site) -> Result<usize, Problem> {
     for Quiet { row, .. } in found.into_iter().take(AT_ONCE_MAX) {
         match notice(site, &row, false) {
             Ok(notice) => {
-                let text = words(row.received, after);
+                let text = words(site, &notice.language, row.received, after)?;
                 let made = records.tell_outcome(row.seq, true, &notice, &text, &site.home(), now).await?;
                 done += usize::from(made.is_some());
             }
@@ -136,13 +137,10 @@ fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(AGE_SECONDS_MAX)
 }
 
-fn words(received: Time, after: Duration) -> String {
-    format!(
-        "whoever answers for what you reported on {} was told of it, and it was not seen here\nagain in the last {} days, \
-         so we take it as stopped. If you see it again, please write\nto us. This is an automatic message; it is sent once.",
-        received.date_text(),
-        after.as_secs() / 86_400
-    )
+/// What is told by itself.
+pub(crate) fn words(site: &Site, language: &str, received: Time, after: Duration) -> Result<String, Problem> {
+    let site_of = &site.settings.site;
+    site.settings.templates.stopped(language, (&site_of.name, &site_of.email), received, after.as_secs() / 86_400)
 }
 
 /// Where the events of a report are, if it has any and none of its problems was seen after a moment.

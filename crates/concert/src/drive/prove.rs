@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use concert_model::{Attachment, Contact, Message, Party, Problem, Time};
 use concert_pipeline::mail::address::canonical;
+use concert_pipeline::render::letters::{Kind, Letter};
 use concert_store::records::{Health, NewNotice, Notice, Proof};
 
 use super::compose::recipients;
+use super::receipt;
 use crate::wire::{self, Site};
 
 /// What such notices are called. No notice of the settings can have this name.
@@ -31,17 +33,11 @@ pub enum Whom<'a> {
 }
 
 /// The message, the same each time it is composed.
-pub fn message(site: &Site, notice: &Notice) -> Message {
-    let (name, email) = (&site.settings.site.name, &site.settings.site.email);
+pub fn message(site: &Site, notice: &Notice) -> Result<Message, Problem> {
     let to = recipients(site, notice);
-    let text = format!(
-        "Hello,\n\n{name} keeps this address as a contact of {party} for reports about\nsecurity problems in its network.\n\n\
-         Please answer this mail, with any text, so that we know that somebody reads it.\nThere is nothing to click. \
-         If another address is the right one, please tell us\nwhich.\n\nPlease keep [{id}] in the subject.\n\n-- \n{name}\n{email}\n",
-        party = notice.party,
-        id = notice.id,
-    );
-    Message {
+    let letter = receipt::letter(site, Kind::Proof, &notice.language, &notice.id);
+    let (subject, text) = site.settings.templates.letter(&Letter { party: &notice.party, ..letter })?;
+    Ok(Message {
         notice: notice.id.clone(),
         message_id: notice.message_id.clone(),
         to,
@@ -49,14 +45,14 @@ pub fn message(site: &Site, notice: &Notice) -> Message {
         return_path: None,
         answers: None,
         by_person: false,
-        subject: format!("[{}] Is this the right address for reports about {}?", notice.id, notice.party),
+        subject,
         text,
         html: None,
         payload: Attachment { name: String::new(), media_type: String::new(), bytes: Vec::new() },
         more: Vec::new(),
-        language: "en".to_owned(),
+        language: notice.language.clone(),
         date: notice.made,
-    }
+    })
 }
 
 /// Queues the messages. Gives their number. The error says why none can be sent.
@@ -86,7 +82,7 @@ async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Res
             }
         };
         if wanted && barred.unusable(&contact.mail).is_none() && chosen.len() < room {
-            chosen.entry(address.clone()).or_insert_with(|| proof(party, contact, address, via, now));
+            chosen.entry(address.clone()).or_insert_with(|| proof(site, (party, contact), address, via, now));
         }
     }
     let proofs: Vec<Proof> = chosen.into_values().collect();
@@ -143,7 +139,8 @@ fn is_silent(contact: &Contact, known: Option<&Health>, now: Time, span: Duratio
     !is_suspended && alive.is_none_or(|alive| is_past(alive, now, span))
 }
 
-fn proof(party: &str, contact: &Contact, address: String, via: &str, now: Time) -> Proof {
+fn proof(site: &Site, (party, contact): (&str, &Contact), address: String, via: &str, now: Time) -> Proof {
+    let language = receipt::language(site, Kind::Proof, contact.language.split(", ").filter(|one| !one.is_empty()));
     let notice = NewNotice {
         name: NAME.into(),
         key: contact.mail.clone(),
@@ -151,7 +148,7 @@ fn proof(party: &str, contact: &Contact, address: String, via: &str, now: Time) 
         recipient: contact.mail.clone(),
         via: via.into(),
         format: "text".into(),
-        language: "en".into(),
+        language: language.into(),
         state: "queued",
         due: now,
         ..NewNotice::default()

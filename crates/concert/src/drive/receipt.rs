@@ -5,9 +5,11 @@
 //! records.
 
 use concert_model::incident::Tlp;
-use concert_model::{Attachment, Message};
+use concert_model::{Attachment, Message, Problem};
 use concert_pipeline::mail::Mail;
 use concert_pipeline::mail::answer::{answer_by_hand, answer_to};
+use concert_pipeline::render::letters::{Kind, Letter};
+use concert_pipeline::render::template::DEFAULT_LANGUAGE;
 use concert_store::records::{NewNotice, Notice, RECEIPT};
 
 use super::compose::recipients;
@@ -17,15 +19,23 @@ use crate::wire::{self, Site};
 pub const NAME: &str = RECEIPT;
 
 /// The message, the same each time it is composed.
-pub fn message(site: &Site, notice: &Notice) -> Message {
-    let (name, email) = (&site.settings.site.name, &site.settings.site.email);
-    let id = ticket(notice);
-    let text = format!(
-        "Hello,\n\nthank you: your mail reached {name} and was taken in under the number\n[{id}]. This is an automatic answer; \
-         it is sent once, and nothing needs to be done.\n\nIf you write again about the same matter, please keep [{id}] in the subject.\n\n\
-         -- \n{name}\n{email}\n"
-    );
-    answer(site, notice, format!("[{id}] We received your mail"), text)
+pub fn message(site: &Site, notice: &Notice) -> Result<Message, Problem> {
+    let letter = letter(site, Kind::Receipt, &notice.language, ticket(notice));
+    let (subject, text) = site.settings.templates.letter(&letter)?;
+    Ok(answer(site, notice, subject, text))
+}
+
+/// What is sent besides notices, from this site.
+pub(crate) fn letter<'a>(site: &'a Site, kind: Kind, language: &'a str, ticket: &'a str) -> Letter<'a> {
+    let (site_name, site_email) = (&site.settings.site.name, &site.settings.site.email);
+    Letter { kind, language, ticket, site_name, site_email, party: "", outcome: "" }
+}
+
+/// The language of what is sent to somebody who wishes these: the first in which there are templates for it, else that
+/// of the mailbox.
+pub(crate) fn language<'l>(site: &'l Site, kind: Kind, wished: impl Iterator<Item = &'l str>) -> &'l str {
+    let own = site.settings.mailbox.as_ref().map_or(DEFAULT_LANGUAGE, |mailbox| &mailbox.language);
+    site.settings.templates.first_spoken(kind, wished).unwrap_or(own)
 }
 
 /// The number by which whoever complained knows the matter: that of the first receipt, also where it is sent again.
@@ -49,7 +59,7 @@ pub(super) fn answer(site: &Site, notice: &Notice, subject: String, text: String
         html: None,
         payload: Attachment { name: String::new(), media_type: String::new(), bytes: Vec::new() },
         more: Vec::new(),
-        language: "en".to_owned(),
+        language: notice.language.clone(),
         date: notice.made,
     }
 }
@@ -76,7 +86,7 @@ pub(super) fn of(site: &Site, mail: &Mail) -> Result<NewNotice, String> {
         recipient: to,
         via: via.into(),
         format: "text".into(),
-        language: "en".into(),
+        language: language(site, Kind::Receipt, mail.languages.iter().map(String::as_str)).into(),
         state: "queued",
         due: wire::now(),
         tlp: label(site),

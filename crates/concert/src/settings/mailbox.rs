@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use concert_model::address::canonical;
 use concert_model::problem::instead;
-use concert_model::{Keys, host};
+use concert_model::{Keys, host, language};
+use concert_pipeline::render::Templates;
+use concert_pipeline::render::template::DEFAULT_LANGUAGE;
 use concert_transport::Collector;
 use concert_transport::collect::imap;
 
@@ -32,6 +34,8 @@ pub struct Mailbox {
     pub prove_every: Option<Duration>,
     /// The way out of what is sent to contacts besides notices.
     pub via: Option<String>,
+    /// The language of what is sent besides notices, where whoever gets it wishes none that there is.
+    pub language: String,
     /// The feed that mails which answer nothing are reports of.
     pub complaints: Option<String>,
     /// Whether whoever wrote such a mail is told that it came.
@@ -48,8 +52,14 @@ pub struct Mailbox {
 
 impl Mailbox {
     /// `None` where nothing is set, or with mistakes.
-    pub(super) fn read(mut keys: Keys<'_>, dir: &Path, limits: &Limits, vias: &Vias, feeds: &[Feed]) -> Option<Self> {
+    pub(super) fn read(
+        mut keys: Keys<'_>,
+        dir: &Path,
+        limits: &Limits,
+        (vias, feeds, templates): (&Vias, &[Feed], &Templates),
+    ) -> Option<Self> {
         let is_set = !keys.is_empty();
+        let language = language(&mut keys, templates);
         let complaints = complaints(&mut keys, feeds);
         let receipts = keys.flag_or(
             "receipts",
@@ -88,6 +98,7 @@ impl Mailbox {
             address,
             prove_every,
             via,
+            language,
             complaints,
             receipts,
             outcome_after,
@@ -103,6 +114,18 @@ impl Mailbox {
         let domain = reporter.rsplit_once('@').map_or("", |(_, domain)| domain);
         !domain.is_empty() && self.agreed.iter().any(|agreed| *agreed == reporter || agreed == domain)
     }
+}
+
+fn language(keys: &mut Keys<'_>, templates: &Templates) -> String {
+    let about = "language of receipts, outcomes and questions to contacts for those who wish none that has templates";
+    let language = keys.text_or("language", DEFAULT_LANGUAGE, about);
+    if let Err(hint) = language::tag(&language) {
+        keys.problem("language", format!("`{language}` is no language"), hint);
+    } else if !templates.writes(&language) {
+        let hint = format!("put receipt.txt.j2 and others into templates/{language}/");
+        keys.problem("language", format!("there are no templates of letters in `{language}`"), hint);
+    }
+    language
 }
 
 fn agreed(keys: &mut Keys<'_>) -> Vec<String> {

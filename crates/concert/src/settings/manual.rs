@@ -50,7 +50,7 @@ pub fn sections() -> Vec<Section> {
         section("open_incident = { ... } of a [[rule]]", "rule.open_incident", |mut keys| Opening::read(&mut keys, "")),
         section("[[forbid]]", "forbid", |mut keys| forbid::read(&mut keys, &mut Vec::new())),
         section("[[notice]]", "notice", |keys| notice::read_all(vec![keys], &vias, &templates)),
-        section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, &vias, &[])),
+        section("[mailbox]", "mailbox", |keys| Mailbox::read(keys, dir, &limits, (&vias, &[], &templates))),
         section("[remind]", "remind", |keys| Remind::read(keys, &vias)),
     ]
 }
