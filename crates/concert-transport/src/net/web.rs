@@ -34,6 +34,8 @@ pub struct Web {
     pub proxy: Option<Url>,
     /// User and password for the proxy.
     pub proxy_user: Option<(String, Secret)>,
+    /// Servers on this machine are asked without the proxy.
+    pub own_directly: bool,
     /// Only addresses on the Internet are asked: for names that others chose.
     pub public_only: bool,
     /// How we name ourselves.
@@ -53,6 +55,7 @@ impl Web {
             trust: Trust::default(),
             proxy: None,
             proxy_user: None,
+            own_directly: false,
             public_only: false,
             user_agent: user_agent.to_owned(),
             connect_timeout: Duration::from_secs(10),
@@ -68,13 +71,14 @@ impl Web {
 
     /// The same with other defaults for `connect_timeout` and `read_timeout`.
     pub fn read_with(keys: &mut Keys<'_>, site_dir: &Path, user_agent: &str, defaults: [&str; 2]) -> Web {
-        let (proxy, proxy_user) = read_proxy(keys);
+        let ProxyAt { url: proxy, user: proxy_user } = ProxyAt::read(keys);
         let trust = Trust::read(keys, site_dir);
         let [connect, silence] = defaults;
         Web {
             trust,
             proxy,
             proxy_user,
+            own_directly: false,
             public_only: false,
             user_agent: user_agent.to_owned(),
             connect_timeout: read_limit(keys, "connect_timeout", connect, "how long connecting may take"),
@@ -98,11 +102,19 @@ impl Web {
             .connect_timeout(self.connect_timeout)
             .read_timeout(self.read_timeout)
             .timeout(self.timeout);
-        if self.public_only {
+        // The proxy resolves names, and its own leads into our network.
+        if self.public_only && self.proxy.is_none() {
             builder = builder.dns_resolver(Arc::new(PublicOnly));
         }
         if let Some(url) = &self.proxy {
-            let mut proxy = reqwest::Proxy::all(url.clone()).map_err(reason)?;
+            let mut url = url.clone();
+            if self.public_only && url.scheme() == "socks5" {
+                url.set_scheme("socks5h").map_err(|()| "the proxy cannot be asked to resolve names".to_owned())?;
+            }
+            let mut proxy = reqwest::Proxy::all(url).map_err(reason)?;
+            if self.own_directly {
+                proxy = proxy.no_proxy(reqwest::NoProxy::from_string("127.0.0.0/8,::1"));
+            }
             if let Some((user, password)) = &self.proxy_user {
                 proxy = proxy.basic_auth(user, password.reveal());
             }
@@ -112,7 +124,23 @@ impl Web {
     }
 }
 
-/// The proxy, and user name and password there.
+/// A proxy, and user name and password there.
+#[derive(Clone, Debug, Default)]
+pub struct ProxyAt {
+    /// Its address; there is none without it.
+    pub url: Option<Url>,
+    /// User and password.
+    pub user: Option<(String, Secret)>,
+}
+
+impl ProxyAt {
+    /// Reads `proxy`, `proxy_user` and `proxy_password`.
+    pub fn read(keys: &mut Keys<'_>) -> Self {
+        let (url, user) = read_proxy(keys);
+        Self { url, user }
+    }
+}
+
 fn read_proxy(keys: &mut Keys<'_>) -> (Option<Url>, Option<(String, Secret)>) {
     const URL: &str = "proxy for all requests: http://, https://, socks5:// or socks5h:// and host:port";
     const USER: &str = "user name at the proxy";

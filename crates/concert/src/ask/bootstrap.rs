@@ -87,7 +87,7 @@ pub(crate) async fn refresh(
     settings: &Settings,
 ) -> Result<Vec<(&'static str, Result<(usize, String), String>)>, Problem> {
     let data = settings.data_dir();
-    let polite = super::polite(&data, settings.lookup.trial_server).await?;
+    let polite = super::polite(&data, &settings.lookup).await?;
     let mut all = Vec::new();
     for kind in Kind::ALL {
         let url = format!("{PUBLISHED}{}", kind.file_name());

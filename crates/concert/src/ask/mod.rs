@@ -7,7 +7,6 @@ mod bootstrap;
 mod rdap;
 mod security_txt;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +19,7 @@ use concert_transport::lookup::polite::{Options, Polite, Refusals};
 
 use self::bootstrap::Bootstraps;
 pub(crate) use self::bootstrap::refresh;
-use crate::settings::{Settings, USER_AGENT};
+use crate::settings::{Lookup, Settings, USER_AGENT};
 use crate::wire::now;
 
 /// How long one value may take with each of the two, all its requests together.
@@ -111,7 +110,7 @@ impl Asker {
         }
         let data = settings.data_dir();
         let rdap = lookup.rdap.then(|| Bootstraps::open(lookup.rdap_bootstrap.as_deref(), &data));
-        let polite = polite(&data, lookup.trial_server).await?;
+        let polite = polite(&data, lookup).await?;
         Ok(Some(Asker {
             polite,
             rdap,
@@ -179,8 +178,9 @@ fn question(subject: &Subject<'_>) -> Option<Question> {
     }
 }
 
-async fn polite(data: &Path, trial_server: Option<SocketAddr>) -> Result<Polite, Problem> {
-    let options = Options { trial_server, ..Options::new(USER_AGENT, folder(data).join("live")) };
+async fn polite(data: &Path, lookup: &Lookup) -> Result<Polite, Problem> {
+    let (trial_server, proxy) = (lookup.trial_server, lookup.proxy.clone());
+    let options = Options { trial_server, proxy, ..Options::new(USER_AGENT, folder(data).join("live")) };
     Polite::new(options, now()).await.map_err(|why| Problem::new(format!("nobody outside can be asked: {why}")))
 }
 

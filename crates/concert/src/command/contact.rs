@@ -30,6 +30,7 @@ use self::state::{Doing, Known};
 use super::SiteArg;
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
+use crate::settings::LoadFor;
 use crate::wire::Site;
 
 /// Import, list and check who this site answers for.
@@ -92,7 +93,11 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         args.action,
         Action::Prove(_) | Action::Suspend(_) | Action::Resume(_) | Action::Refresh(_) | Action::Import(_)
     );
-    let settings = site.settings_for(!changes)?;
+    let settings = match args.action {
+        // Its proxy may want a password.
+        Action::Refresh(_) => site.settings_to_open(|site| site.settings(LoadFor::Look))?,
+        _ => site.settings_for(!changes)?,
+    };
     super::runtime()?.block_on(async {
         // Those that need more of the site than its store.
         let settings = match &args.action {

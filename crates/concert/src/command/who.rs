@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     args.purpose.as_deref().map_or(Ok(()), given::purpose).map_err(Failure::usage)?;
     let given = args.values.iter().filter(|value| *value != "-").map(|value| given::values(value));
     let given: Vec<String> = given.collect::<Result<Vec<_>, _>>().map_err(Failure::usage)?.concat();
-    let settings = site_arg.settings_to_look()?;
+    let settings = site_arg.settings_to_open(SiteArg::settings_to_look)?;
     let runtime = super::runtime()?;
     // Who holds a part of a network is told too, and for that all parties are needed.
     let is_wide = |value: &String| matches!(Subject::read(value), Some(Subject::Net(_)));

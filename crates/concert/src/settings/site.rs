@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use concert_model::Keys;
 use concert_model::problem::meant;
+use concert_transport::net::web::ProxyAt;
 use jiff::tz::TimeZone;
 
 /// Who runs this site.
@@ -222,6 +223,8 @@ pub struct Lookup {
     pub rdap_bootstrap: Option<PathBuf>,
     /// For trials: a server on this machine that takes the place of all that RDAP and security.txt ask.
     pub trial_server: Option<SocketAddr>,
+    /// Through which RDAP and security.txt are asked.
+    pub proxy: ProxyAt,
     /// Whom events may fall to.
     pub responsible: Vec<Whom>,
 }
@@ -283,6 +286,7 @@ impl Lookup {
             dir.join(text)
         });
         let trial_server = trial_server(&mut keys);
+        let proxy = ProxyAt::read(&mut keys);
         let responsible = whom(&mut keys);
         if responsible.contains(&Whom::Rdap) && !rdap {
             let why = "nothing falls to whom RDAP names as long as it is not asked";
@@ -304,6 +308,7 @@ impl Lookup {
             security_txt,
             rdap_bootstrap,
             trial_server,
+            proxy,
             responsible,
         }
     }

@@ -26,7 +26,7 @@ use url::{Host, Url};
 
 use self::kept::Kept;
 use crate::net::public::is_public;
-use crate::net::web::{self, Web};
+use crate::net::web::{self, ProxyAt, Web};
 
 /// Redirects followed for one question. Registries of numbers send to each other, once or twice.
 const REDIRECTS_MAX: usize = 5;
@@ -50,13 +50,15 @@ pub struct Options {
     pub trial_server: Option<SocketAddr>,
     /// Shortest time between two requests to one server.
     pub interval: Duration,
+    /// Through which all are asked that are not on this machine.
+    pub proxy: ProxyAt,
 }
 
 impl Options {
     /// Two requests a second.
     pub fn new(user_agent: &str, folder: PathBuf) -> Options {
         let interval = Duration::from_millis(500);
-        Options { user_agent: user_agent.to_owned(), folder, trial_server: None, interval }
+        Options { user_agent: user_agent.to_owned(), folder, trial_server: None, interval, proxy: ProxyAt::default() }
     }
 }
 
@@ -136,7 +138,8 @@ pub struct Polite {
 impl Polite {
     /// Sets up the client, and clears away what was remembered too long. The error is a sentence.
     pub async fn new(options: Options, now: Time) -> Result<Polite, String> {
-        let web = Web { public_only: true, ..Web::new(&options.user_agent) };
+        let ProxyAt { url: proxy, user: proxy_user } = options.proxy.clone();
+        let web = Web { public_only: true, own_directly: true, proxy, proxy_user, ..Web::new(&options.user_agent) };
         let kept = Kept::open(options.folder.clone(), now);
         Ok(Polite {
             client: web.client().await?,

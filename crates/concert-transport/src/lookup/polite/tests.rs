@@ -1,6 +1,9 @@
 //! Servers that answer well and badly.
 
+use concert_testkit::proxy::{Proxy, Rules, Speaks};
 use concert_testkit::web::{Answer, End, Web as Server};
+
+use crate::net::web::ProxyAt;
 
 use super::{Duration, Instant, Options, Polite, Refusals, Time, Want};
 
@@ -208,4 +211,28 @@ async fn one_server_is_asked_no_faster_than_the_interval() {
         assert!(given.get(url).await.is_ok());
     }
     assert!((Duration::from_millis(400)..Duration::from_millis(1200)).contains(&begun.elapsed()));
+}
+
+#[tokio::test]
+async fn others_are_asked_through_the_proxy_and_this_machine_is_not() {
+    for (scheme, speaks, want_of) in [
+        ("http", Speaks::Http, "CONNECT rdap.example:443"),
+        ("socks5", Speaks::Socks, "rdap.example:443"),
+        ("socks5h", Speaks::Socks, "rdap.example:443"),
+    ] {
+        let mut given = Given::new(|_, _| Answer::new(200, "here")).await;
+        let proxy = Proxy::start(speaks, Rules { refuses: true, ..Rules::default() }).await.unwrap();
+        // Proxies have names, and lie in our own network.
+        let url = format!("{scheme}://localhost:{}", proxy.address().port()).parse().unwrap();
+        given.options.proxy = ProxyAt { url: Some(url), user: None };
+        given.options.trial_server = None;
+        given.polite = Polite::new(given.options.clone(), NOW).await.unwrap();
+        assert!(given.get("https://rdap.example/ip/192.0.2.1").await.is_err());
+        assert_eq!(proxy.asked(), [want_of], "{scheme}");
+        let here = given.server.url("/x");
+        let own = Want { may_be_here: true, ..want(&here) };
+        assert_eq!(given.want(&own, NOW).await, Ok(format!("{here} here")));
+        assert!(given.get("https://127.0.0.1/x").await.unwrap_err().contains("not on the Internet"));
+        assert_eq!(proxy.asked().len(), 1, "{scheme}");
+    }
 }
