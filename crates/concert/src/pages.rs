@@ -184,8 +184,10 @@ impl Site for Pages {
             return Ok(Some(NoticeText { row: notice_row(notice, &reach, &book), bytes: bytes.clone(), plain: None }));
         }
         let loaded = site.store.load(&[&members]).await.map_err(failed)?;
-        let repeats = compose::repeats(&site, &loaded, &[&members]).await.map_err(failed)?;
-        let items = compose::items(&site, &notice, &loaded, &members, &repeats);
+        let one = (notice, members);
+        let heard = compose::heard(&site, &loaded, &[&one]).await.map_err(failed)?;
+        let (notice, members) = one;
+        let items = compose::items(&site, &notice, &loaded, &members, &heard);
         let message = compose::message(&site, &notice, &items).ok();
         // Before the first attempt: what would be sent now.
         let bytes = kept.or_else(|| compose::bytes(&site, &notice, message.as_ref()?).ok());

@@ -100,6 +100,55 @@ fn a_problem_that_comes_back_after_more_than_both_spans_is_a_relapse() {
     assert_eq!(seen_at(&dir, "2.csv", &["2026-01-13T00:00:00Z"]), ["relapse "], "it was gone for twelve days");
 }
 
+#[test]
+fn what_was_told_on_trial_is_told_anew_when_the_trial_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    concert(folder.path(), &["init", "site"]);
+    let dir = folder.path().join("site");
+    let settings = |text: &str| fs::write(dir.join("concert.toml"), format!("{SETTINGS}{text}")).unwrap();
+    settings("");
+    assert_eq!(seen_at(&dir, "0.csv", &["2025-12-20T00:00:00Z"]), ["new "]);
+    let on_trial = "\n[deliver]\ndry_run = true\n";
+    settings(on_trial);
+    let id = |state: &str| {
+        let rows = concert(&dir, &["notice", "list", "--state", state, "--format", "ndjson"]);
+        let row: serde_json::Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    let other = |day: u32, hour: u32| {
+        let (name, time) = (format!("b-{day}-{hour}.csv"), format!("2026-01-{day:02}T{hour:02}:00:00Z"));
+        fs::write(dir.join(&name), format!("time,ip,kind\n{time},192.0.2.9,phishing\n")).unwrap();
+        concert(&dir, &["ingest", "--feed", "drop", &name]);
+        concert(&dir, &["notice", "send"]);
+    };
+    // A relapse of what the party knows, and a problem that it does not.
+    assert!(seen_at(&dir, "1.csv", &["2026-01-01T00:00:00Z"]).is_empty(), "told on trial");
+    other(1, 0);
+    let first = id("delivered");
+    assert_eq!(concert(&dir, &["notice", "list", "--format", "ndjson"]).lines().count(), 3);
+    other(3, 0);
+    assert_eq!(concert(&dir, &["notice", "list", "--format", "ndjson"]).lines().count(), 3, "a trial remembers too");
+    settings("");
+    fs::write(dir.join("b-5.csv"), "time,ip,kind\n2026-01-05T00:00:00Z,192.0.2.9,phishing\n").unwrap();
+    concert(&dir, &["ingest", "--feed", "drop", "b-5.csv"]);
+    assert_eq!(seen_at(&dir, "2.csv", &["2026-01-03T00:00:00Z"]), ["new ", "still open "]);
+    assert!(seen_at(&dir, "3.csv", &["2026-01-05T00:00:00Z"]).is_empty(), "told two days ago");
+    other(7, 0);
+    assert!(seen_at(&dir, "4.csv", &["2026-01-06T12:00:00Z"]).is_empty(), "both were told in earnest");
+    // What is sent again by hand is told in earnest too.
+    settings(on_trial);
+    fs::write(dir.join("c.csv"), "time,ip,kind\n2026-01-05T00:00:00Z,192.0.2.77,spam\n").unwrap();
+    concert(&dir, &["ingest", "--feed", "drop", "c.csv"]);
+    concert(&dir, &["notice", "send"]);
+    settings("");
+    assert_ne!(id("delivered"), first, "the newest comes first");
+    concert(&dir, &["notice", "resend", &id("delivered")]);
+    assert_eq!(seen_at(&dir, "5.csv", &["2026-01-06T13:00:00Z"]), ["new "]);
+    fs::write(dir.join("d.csv"), "time,ip,kind\n2026-01-07T00:00:00Z,192.0.2.77,spam\n").unwrap();
+    concert(&dir, &["ingest", "--feed", "drop", "d.csv"]);
+    assert!(seen_at(&dir, "6.csv", &["2026-01-07T13:00:00Z"]).is_empty());
+}
+
 /// Days of a backlog that come together are told as they would have been one by one.
 #[test]
 fn of_several_days_in_one_report_a_reminder_is_told_when_it_is_due() {

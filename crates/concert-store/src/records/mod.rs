@@ -84,6 +84,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0025.sql"),
     include_str!("../../migrations/0026.sql"),
     include_str!("../../migrations/0027.sql"),
+    include_str!("../../migrations/0028.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

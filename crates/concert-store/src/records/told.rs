@@ -3,11 +3,14 @@
 //! A daily report names most of its problems again, hundreds of thousands at once. So they are kept in
 //! parcels of problems whose hashes begin alike: a large report reads and writes each parcel once, a
 //! small one touches few.
+//!
+//! Beside them stands, in the same form, what was told on trial: it does not count, so it is owed. There `told` is how far
+//! a problem was told in earnest, and `seen` how far on trial.
 
 use std::collections::BTreeMap;
 
 use concert_model::{Problem, ProblemKey, Time};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::{Change, Records, trouble};
 
@@ -17,6 +20,10 @@ const ENTRY_BYTES: usize = 16;
 const PARCELS_ONE_BY_ONE: usize = 64;
 /// Parcels written by one statement.
 const PARCELS_AT_ONCE: usize = 64;
+
+/// What was told, and what was on trial only.
+const TOLD: &str = "told";
+const ON_TRIAL: &str = "told_on_trial";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
@@ -33,8 +40,9 @@ struct Parcel {
 }
 
 /// What is known of some problems of a kind of notice, and what changes of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Told {
+    table: &'static str,
     name: String,
     parcels: BTreeMap<u16, Parcel>,
     /// Problems last seen before are forgotten.
@@ -50,12 +58,46 @@ impl Records {
         problems: impl Iterator<Item = ProblemKey>,
         keep_from: Time,
     ) -> Result<Told, Problem> {
-        let mut told = Told { name: name.to_owned(), keep_from: second(keep_from), ..Told::default() };
+        self.told_in(TOLD, name, problems, keep_from).await
+    }
+
+    /// How far these problems were told on trial by a kind of notice.
+    pub async fn told_on_trial(
+        &self,
+        name: &str,
+        problems: impl Iterator<Item = ProblemKey>,
+        keep_from: Time,
+    ) -> Result<Told, Problem> {
+        self.told_in(ON_TRIAL, name, problems, keep_from).await
+    }
+
+    /// Whether a kind of notice, or any, told something on trial that is not forgotten yet. Mostly none has.
+    pub async fn was_on_trial(&self, name: Option<&str>) -> Result<bool, Problem> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM told_on_trial WHERE ?1 IS NULL OR name = ?1)";
+        sqlx::query_scalar(sql).bind(name).fetch_one(self.pool()).await.map_err(trouble)
+    }
+
+    /// Writes down what was told.
+    pub async fn keep_told(&self, told: &Told) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        told.write(&mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn told_in(
+        &self,
+        table: &'static str,
+        name: &str,
+        problems: impl Iterator<Item = ProblemKey>,
+        keep_from: Time,
+    ) -> Result<Told, Problem> {
+        let mut told = Told { table, name: name.to_owned(), keep_from: second(keep_from), parcels: BTreeMap::new() };
         for problem in problems {
             told.parcels.entry(number(hash(problem))).or_default();
         }
         if told.parcels.len() > PARCELS_ONE_BY_ONE {
-            let rows = sqlx::query("SELECT parcel, entries FROM told WHERE name = ?1").bind(name);
+            let sql = format!("SELECT parcel, entries FROM {table} WHERE name = ?1");
+            let rows = sqlx::query(AssertSqlSafe(sql)).bind(name);
             for row in rows.fetch_all(self.pool()).await.map_err(trouble)? {
                 let parcel: String = row.try_get("parcel").unwrap_or_default();
                 let number = u16::from_str_radix(&parcel, 16).unwrap_or(u16::MAX);
@@ -65,14 +107,14 @@ impl Records {
             }
             return Ok(told);
         }
+        let sql = format!("SELECT entries FROM {table} WHERE name = ?1 AND parcel = ?2");
         for (number, parcel) in &mut told.parcels {
-            let entries: Option<Vec<u8>> =
-                sqlx::query_scalar("SELECT entries FROM told WHERE name = ?1 AND parcel = ?2")
-                    .bind(name)
-                    .bind(format!("{number:03x}"))
-                    .fetch_optional(self.pool())
-                    .await
-                    .map_err(trouble)?;
+            let entries: Option<Vec<u8>> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+                .bind(name)
+                .bind(format!("{number:03x}"))
+                .fetch_optional(self.pool())
+                .await
+                .map_err(trouble)?;
             parcel.entries = read(&entries.unwrap_or_default());
         }
         Ok(told)
@@ -81,10 +123,16 @@ impl Records {
 
 /// Forgets in a change problems that were last seen before a moment, of every kind of notice.
 pub(crate) async fn forget_told(change: &mut Change<'_>, before: Time) -> Result<(), Problem> {
+    forget_in(change, TOLD, before).await?;
+    forget_in(change, ON_TRIAL, before).await
+}
+
+async fn forget_in(change: &mut Change<'_>, table: &'static str, before: Time) -> Result<(), Problem> {
+    let sql = |sql: &str| AssertSqlSafe(sql.replace("TABLE", table));
     let parcels: Vec<(String, String)> =
-        sqlx::query_as("SELECT name, parcel FROM told").fetch_all(&mut **change).await.map_err(trouble)?;
+        sqlx::query_as(sql("SELECT name, parcel FROM TABLE")).fetch_all(&mut **change).await.map_err(trouble)?;
     for (name, parcel) in parcels {
-        let bytes: Vec<u8> = sqlx::query_scalar("SELECT entries FROM told WHERE name = ?1 AND parcel = ?2")
+        let bytes: Vec<u8> = sqlx::query_scalar(sql("SELECT entries FROM TABLE WHERE name = ?1 AND parcel = ?2"))
             .bind(&name)
             .bind(&parcel)
             .fetch_one(&mut **change)
@@ -95,8 +143,8 @@ pub(crate) async fn forget_told(change: &mut Change<'_>, before: Time) -> Result
             continue;
         }
         let query = match kept.is_empty() {
-            true => sqlx::query("DELETE FROM told WHERE name = ?1 AND parcel = ?2"),
-            false => sqlx::query("UPDATE told SET entries = ?3 WHERE name = ?1 AND parcel = ?2"),
+            true => sqlx::query(sql("DELETE FROM TABLE WHERE name = ?1 AND parcel = ?2")),
+            false => sqlx::query(sql("UPDATE TABLE SET entries = ?3 WHERE name = ?1 AND parcel = ?2")),
         };
         let query = query.bind(name).bind(parcel);
         let query = if kept.is_empty() { query } else { query.bind(kept) };
@@ -124,16 +172,37 @@ impl Told {
         (entry.told, entry.seen) = (entry.told.max(new.told), entry.seen.max(new.seen));
     }
 
+    /// Of what was told on trial: whether a problem that was last told then, as far as anybody knew, is owed to its party.
+    pub fn is_owed(&self, problem: ProblemKey, last_told: Time) -> bool {
+        let Some((in_earnest, on_trial)) = self.get(problem) else { return false };
+        in_earnest < on_trial && last_told.seconds() <= on_trial.seconds()
+    }
+
+    /// Of what was told on trial: whether its party had never heard of a problem when an event came that was seen before
+    /// at `previous`.
+    pub fn is_unheard(&self, problem: ProblemKey, previous: Time) -> bool {
+        let Some((in_earnest, on_trial)) = self.get(problem) else { return false };
+        in_earnest.seconds() == 0 && previous.seconds() <= on_trial.seconds()
+    }
+
     /// Writes what changed.
     pub(crate) async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
-        let changed: Vec<(u16, Vec<u8>)> = self
-            .parcels
-            .iter()
-            .filter(|(_, parcel)| !parcel.changes.is_empty())
-            .map(|(number, parcel)| (*number, parcel.merged(self.keep_from)))
-            .collect();
+        let mut changed: Vec<(u16, Vec<u8>)> = Vec::new();
+        for (number, parcel) in self.parcels.iter().filter(|(_, parcel)| !parcel.changes.is_empty()) {
+            // What was told is written by one, what was on trial by each way out.
+            if self.table == ON_TRIAL {
+                let sql = "SELECT entries FROM told_on_trial WHERE name = ?1 AND parcel = ?2";
+                let query = sqlx::query_scalar(sql).bind(&self.name).bind(format!("{number:03x}"));
+                let stored: Option<Vec<u8>> = query.fetch_optional(&mut **change).await.map_err(trouble)?;
+                let entries = read(&stored.unwrap_or_default());
+                let now = Parcel { entries, changes: parcel.changes.clone() };
+                changed.push((*number, now.merged(self.keep_from)));
+            } else {
+                changed.push((*number, parcel.merged(self.keep_from)));
+            }
+        }
         for some in changed.chunks(PARCELS_AT_ONCE) {
-            let mut query = sqlx::QueryBuilder::new("INSERT INTO told (name, parcel, entries) ");
+            let mut query = sqlx::QueryBuilder::new(format!("INSERT INTO {} (name, parcel, entries) ", self.table));
             query.push_values(some, |mut row, (number, entries)| {
                 row.push_bind(&self.name).push_bind(format!("{number:03x}")).push_bind(entries.as_slice());
             });
@@ -233,6 +302,37 @@ mod tests {
         }
         let other = records.told("other", problems.iter().copied(), at(0)).await.unwrap();
         assert_eq!(other.get(problems[0]), None, "each kind of notice has its own");
+    }
+
+    #[tokio::test]
+    async fn what_was_told_on_trial_is_owed_until_it_is_told_in_earnest() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("r.sqlite")).await.unwrap();
+        let (problem, beside) = (ProblemKey([1; 16]), ProblemKey([1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0]));
+        let on_trial = async || records.told_on_trial("n", [problem, beside].into_iter(), at(0)).await.unwrap();
+        let check = async |last_told, want| {
+            let told = on_trial().await;
+            assert_eq!((told.is_owed(problem, at(last_told)), told.is_unheard(problem, at(last_told))), want);
+        };
+        assert!(!records.was_on_trial(None).await.unwrap());
+        check(10, (false, false)).await;
+        let (mut one, mut other) = (on_trial().await, on_trial().await);
+        one.set(problem, Time(0), at(10));
+        records.keep_told(&one).await.unwrap();
+        other.set(beside, Time(0), at(10));
+        records.keep_told(&other).await.unwrap();
+        assert!(records.was_on_trial(None).await.unwrap() && records.was_on_trial(Some("n")).await.unwrap());
+        assert!(!records.was_on_trial(Some("other")).await.unwrap());
+        check(10, (true, true)).await;
+        check(11, (false, false)).await;
+        let mut sent_again = on_trial().await;
+        sent_again.set(problem, at(10), Time(0));
+        records.keep_told(&sent_again).await.unwrap();
+        check(10, (false, false)).await;
+        let mut change = records.change().await.unwrap();
+        forget_told(&mut change, at(11)).await.unwrap();
+        records.commit(change).await.unwrap();
+        assert!(!records.was_on_trial(None).await.unwrap());
     }
 
     #[tokio::test]

@@ -4,30 +4,50 @@
 //! was composed of it for a first attempt is kept, so neither a change in between nor encrypting, which is
 //! different each time, makes a second version of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use concert_model::{Field, Message, Problem};
+use concert_model::{Field, Message, Problem, ProblemKey, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_pipeline::render::{self, Instead, Item};
 use concert_store::events::Repeats;
-use concert_store::records::Notice;
+use concert_store::records::{Notice, Told};
 use concert_store::{Loaded, Members};
 use concert_transport::openpgp::KeysAt;
 
-use super::{message as letters, outcome, prove, receipt, remind};
+use super::{message as letters, outcome, prove, receipt, remind, trial};
 use crate::settings::{MAIL, Recipient};
 use crate::wire::{self, Site};
 
 /// The kind of way out on which an event has one line.
 const CHAT: &str = "irc";
 
-/// How often the events of these notices were seen again.
-pub async fn repeats(site: &Site, loaded: &Loaded, wanted: &[&Members]) -> Result<Repeats, Problem> {
-    let events = || wanted.iter().flat_map(|members| loaded.of(members));
+/// What is known of the problems of some notices.
+pub struct Heard {
+    /// How often their events were seen again.
+    repeats: Repeats,
+    /// Of kinds of notices that told something on trial: what was told, and what on trial only.
+    trials: HashMap<String, (Told, Told)>,
+}
+
+/// What is known of the problems of these notices.
+pub async fn heard(site: &Site, loaded: &Loaded, notices: &[&(Notice, Members)]) -> Result<Heard, Problem> {
+    let events = || notices.iter().flat_map(|(_, members)| loaded.of(members));
     let problems: HashSet<_> = events().map(|stored| stored.event.row().key).collect();
     let first = events().filter_map(|stored| stored.event.time(Field::TIME_OBSERVATION)).min().unwrap_or_default();
-    site.store.repeats(Some(&problems), &first.date_text()).await
+    let repeats = site.store.repeats(Some(&problems), &first.date_text()).await?;
+    let mut trials = HashMap::new();
+    let (records, mut names) = (&site.store.records, HashSet::new());
+    for (notice, _) in notices {
+        // While a trial lasts, a notice reads as it would without it.
+        let is_new = names.insert(notice.name.as_str());
+        if is_new && !trial::is_on(site, &notice.via) && records.was_on_trial(Some(&notice.name)).await? {
+            let told = records.told(&notice.name, problems.iter().copied(), Time(0)).await?;
+            let on_trial = records.told_on_trial(&notice.name, problems.iter().copied(), Time(0)).await?;
+            trials.insert(notice.name.clone(), (told, on_trial));
+        }
+    }
+    Ok(Heard { repeats, trials })
 }
 
 /// The events of a notice with what is told about each.
@@ -36,10 +56,11 @@ pub fn items<'a>(
     notice: &'a Notice,
     loaded: &'a Loaded,
     members: &'a Members,
-    repeats: &Repeats,
+    heard: &Heard,
 ) -> Vec<Item<'a>> {
     let clean_after = site.settings.notice(&notice.name).map(|kind| kind.clean_after).unwrap_or_default();
     let instead = instead(site, notice);
+    let trial = heard.trials.get(&notice.name);
     let clean_seconds = i64::try_from(clean_after.as_secs()).unwrap_or(i64::MAX);
     let mut items: Vec<Item<'a>> = loaded
         .of(members)
@@ -47,10 +68,13 @@ pub fn items<'a>(
             let time = concert_store::events::time_of(&stored.event);
             let state = match stored.event.time(Field::TIME_PREVIOUS) {
                 None => render::NEW,
+                Some(previous) if trial.is_some_and(|trial| is_unheard(trial, stored.event.row().key, previous)) => {
+                    render::NEW
+                }
                 Some(previous) if time >= previous.plus_seconds(clean_seconds) => render::RELAPSE,
                 Some(_) => render::STILL_OPEN,
             };
-            let again = repeats.get(&(stored.event.row().key, time.seconds()));
+            let again = heard.repeats.get(&(stored.event.row().key, time.seconds()));
             Item {
                 event: render::withheld::told(stored.event),
                 report: stored.report,
@@ -63,6 +87,13 @@ pub fn items<'a>(
         .collect();
     items.sort_by_key(|item| concert_store::events::time_of(&item.event));
     items
+}
+
+/// Whether the party of an event never heard of its problem, which was seen before: it was told on trial only.
+fn is_unheard((told, on_trial): &(Told, Told), problem: ProblemKey, previous: Time) -> bool {
+    // A notice that is not made yet, as in a preview, has not changed what was told.
+    let last_told = told.get(problem).map_or(previous, |(last_told, _)| last_told.min(previous));
+    on_trial.is_unheard(problem, last_told)
 }
 
 /// For whom its receiver stands in: a team of last resort is told for others.

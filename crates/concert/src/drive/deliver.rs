@@ -20,7 +20,7 @@ const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
 const GIVE_UP_AFTER_SECONDS: i64 = 5 * 86_400;
 
 /// The kind of a way out that writes into a folder.
-const FOLDER: &str = "file";
+pub(super) const FOLDER: &str = "file";
 /// Contacts in a row, each of which refuses what the one before refused, that are tried in one go.
 const ROUNDS_MAX: usize = 10;
 

@@ -19,12 +19,13 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::anew::{self, Fate};
-use super::compose::{self, bytes, items, repeats};
+use super::compose::{self, bytes, heard, items};
 use super::deliver::{self, End, Ended, Sent, attempt, end};
 use super::mailbox;
 use super::merging;
 use super::message;
 use super::split::{TooLarge, split};
+use super::trial;
 use super::{LOOK_EVERY, TROUBLE_WAIT_MAX};
 use crate::wire::{self, Site};
 
@@ -184,19 +185,19 @@ impl Lane {
         let (site, records) = (&self.site, &self.site.store.records);
         let (due, carried) = merging::gather(site, due).await?;
         let also = |id: &str| carried.get(id).map(Vec::as_slice).unwrap_or_default();
-        let all = || due.iter().flat_map(|one| std::iter::once(one).chain(also(&one.0.id)));
-        let wanted: Vec<&Members> = all().map(|(_, members)| members).collect();
+        let all: Vec<_> = due.iter().flat_map(|one| std::iter::once(one).chain(also(&one.0.id))).collect();
+        let wanted: Vec<&Members> = all.iter().map(|(_, members)| members).collect();
         let loaded = site.store.load(&wanted).await?;
-        let repeats = repeats(site, &loaded, &wanted).await?;
+        let heard = heard(site, &loaded, &all).await?;
         for (notice, members) in &due {
-            let told = items(site, notice, &loaded, members, &repeats);
+            let told = items(site, notice, &loaded, members, &heard);
             let kept = records.notice_bytes(&notice.id).await?;
             let is_fresh = kept.is_none();
             // What was kept goes out as it is, even when it could not be composed again: a key may have
             // expired since.
             let others = also(&notice.id)
                 .iter()
-                .map(|(other, members)| compose::message(site, other, &items(site, other, &loaded, members, &repeats)));
+                .map(|(other, members)| compose::message(site, other, &items(site, other, &loaded, members, &heard)));
             let composed = others.collect::<Result<Vec<_>, _>>().and_then(|others| {
                 let message = compose::message(site, notice, &told)?.join(others);
                 match kept {
@@ -288,6 +289,10 @@ impl Lane {
         }
         if self.ended.is_empty() {
             return Ok(());
+        }
+        // Whoever is told once too often is better off than whoever is not told.
+        if let Err(problem) = trial::note(&self.site, &self.ended).await {
+            tracing::error!("what was told on trial may count as told: {problem}");
         }
         self.site.store.records.settle_notices(&self.ended).await?;
         match mailbox::refused(&self.site, &self.ended).await {

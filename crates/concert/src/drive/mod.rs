@@ -31,6 +31,7 @@ pub mod replay;
 pub mod responsible;
 mod split;
 pub mod tell;
+mod trial;
 mod unclaimed;
 
 use std::sync::Arc;

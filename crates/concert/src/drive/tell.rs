@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use super::catching::Catching;
 use super::hasty::{Ahead, Hasty};
 use super::responsible::Struck;
-use super::{further, responsible};
+use super::{further, responsible, trial};
 use crate::settings::{Notice, Recipient};
 use crate::wire::{self, Site};
 use gathered::{Again, AtOnce, Gathered, Group};
@@ -493,7 +493,13 @@ async fn tell(
         let long = seconds(notice.clean_after.max(notice.remind_after)).saturating_add(LOOK_BACK_SECONDS_MAX);
         let keep_from = now.plus_seconds(-long);
         let problems = again.iter().map(|again| again.past.problem);
-        let mut told = site.store.records.told(&notice.name, problems, keep_from).await?;
+        let records = &site.store.records;
+        let mut told = records.told(&notice.name, problems.clone(), keep_from).await?;
+        let mut on_trial = match records.was_on_trial(Some(&notice.name)).await? {
+            true => Some(records.told_on_trial(&notice.name, problems, keep_from).await?),
+            false => None,
+        };
+        let is_trial = trial::is_on(site, &notice.via);
         for Again { group, batch, row, past } in again {
             // A problem of which nothing is known was told when it came: it had none before it then.
             let (last_told, last_seen) = told.get(past.problem).unwrap_or((past.previous, past.previous));
@@ -501,15 +507,20 @@ async fn tell(
             // Without a span everything is told, also what came late.
             let remind =
                 notice.remind_after.is_zero() || past.time >= last_told.plus_seconds(seconds(notice.remind_after));
-            if (relapse || remind)
-                && let Some(group) = gathered.groups.get_mut(group)
-            {
+            let owed = on_trial.as_ref().is_some_and(|on_trial| on_trial.is_owed(past.problem, last_told));
+            let is_told = relapse || remind || owed && !is_trial;
+            if is_told && let Some(group) = gathered.groups.get_mut(group) {
                 group.members.add(batch, row);
             }
-            let told_at = if relapse || remind { past.time.max(last_told) } else { last_told };
+            let told_at = if is_told { past.time.max(last_told) } else { last_told };
             told.set(past.problem, told_at, past.time.max(last_seen));
+            if owed && let Some(on_trial) = &mut on_trial {
+                // Seen then, and told to nobody.
+                on_trial.set(past.problem, Time(0), past.previous);
+            }
         }
         telling.told.push(told);
+        telling.told.extend(on_trial);
     }
     drop(gathered.numbers);
     let told = match &notice.to {

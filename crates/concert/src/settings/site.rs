@@ -375,7 +375,7 @@ impl Deliver {
         let dry_run = keys.flag_or(
             "dry_run",
             false,
-            "make notices, but send nothing; they count as delivered, and `concert notice resend` sends them",
+            "make notices, but send nothing; they count as delivered but not as told, and `concert notice resend` sends them",
         );
         let about = "every mail goes to this address instead of the real one; nothing is sent by HTTP and IRC";
         let override_recipient = keys.text("override_recipient", about);

@@ -86,8 +86,10 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     }
     runtime.block_on(read(site_arg, &site, [&notice].into_iter()))?;
     let loaded = runtime.block_on(site.store.load(&[&members]))?;
-    let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[&members]))?;
-    let items = compose::items(&site, &notice, &loaded, &members, &repeats);
+    let one = (notice.clone(), members);
+    let heard = runtime.block_on(compose::heard(&site, &loaded, &[&one]))?;
+    let (_, members) = one;
+    let items = compose::items(&site, &notice, &loaded, &members, &heard);
     let message = compose::message(&site, &notice, &items);
     let bytes = match (kept, &message) {
         (Some(kept), _) => Ok(kept),
@@ -284,10 +286,11 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
     let for_people = matches!(args.rows.format, None | Some(Format::Table));
     if args.text && for_people {
         for going in to_go.iter().take(shown).filter(|going| !hides(&going.notice)) {
-            for (notice, members) in &going.parts(&site, &reach) {
+            for part in &going.parts(&site, &reach) {
+                let (notice, members) = part;
                 let loaded = runtime.block_on(site.store.load(&[members]))?;
-                let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
-                let items = compose::items(&site, notice, &loaded, members, &repeats);
+                let heard = runtime.block_on(compose::heard(&site, &loaded, &[part]))?;
+                let items = compose::items(&site, notice, &loaded, members, &heard);
                 if !print_text(&site, notice, &items, &reach)? {
                     return Ok(Exit::Done);
                 }
@@ -304,7 +307,8 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
             true => going.parts(&site, &reach),
             false => vec![(going.notice.clone(), going.members.clone())],
         };
-        for (notice, members) in &parts {
+        for part in &parts {
+            let (notice, members) = part;
             let is_hidden = hides(notice);
             let to = if is_hidden { "" } else { &notice.to };
             let id = if notice.id == NOT_YET { Value::Null } else { json!(notice.id) };
@@ -324,8 +328,8 @@ pub(super) fn preview(args: &PreviewArgs, site_arg: &SiteArg) -> Result<Exit, Fa
                 row.extend([const { Value::Null }; TEXT.len()]);
             } else if with_text {
                 let loaded = runtime.block_on(site.store.load(&[members]))?;
-                let repeats = runtime.block_on(compose::repeats(&site, &loaded, &[members]))?;
-                row.extend(composed(&site, notice, &compose::items(&site, notice, &loaded, members, &repeats)));
+                let heard = runtime.block_on(compose::heard(&site, &loaded, &[part]))?;
+                row.extend(composed(&site, notice, &compose::items(&site, notice, &loaded, members, &heard)));
             }
             if !table.row(&row)? {
                 break 'rows;
