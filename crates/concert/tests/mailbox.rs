@@ -1666,7 +1666,7 @@ async fn whoever_complains_or_is_asked_is_written_to_in_their_language() {
     template("fi/receipt.subject.j2", "Viesti saapui, {{ tikcet }}");
     let refused = concert(&world.site(), &["check"]).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("templates/fi/receipt.subject.j2:1: ") && said.contains("known are site, ticket"), "{said}");
+    assert!(said.contains("templates/fi/receipt.subject.j2:1:") && said.contains("known are site, ticket"), "{said}");
     template("fi/receipt.subject.j2", "Viesti saapui");
     let parties = PARTIES.replace("mail,purpose", "mail,language,purpose").replace("example,", "example,de-AT,");
     world.import("constituents", &parties);

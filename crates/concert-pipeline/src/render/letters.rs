@@ -182,8 +182,8 @@ mod tests {
             assert!(problems[0].to_string().starts_with(want) && problems[0].hint.contains(hint), "{problems:?}");
         };
         let known = "known are site, ticket, party and outcome";
-        check("receipt.txt.j2", "a\n{{ tikcet }}", "templates/de/receipt.txt.j2:2: ", known);
-        check("stopped.txt.j2", "{{ ticket }}", "templates/de/stopped.txt.j2:1: ", "known are site, reported and days");
+        check("receipt.txt.j2", "a\n{{ tikcet }}", "templates/de/receipt.txt.j2:2:4: ", known);
+        check("stopped.txt.j2", "{{ ticket }}", "templates/de/stopped.txt.j2:1:4: ", "known are site, reported and days");
         check(
             "reciept.txt.j2",
             "",

@@ -101,6 +101,8 @@ impl Templates {
     pub fn new() -> Self {
         let mut environment = Environment::new();
         environment.set_fuel(Some(FUEL));
+        // Mistakes are told with their column.
+        environment.set_debug(true);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
             environment.set_syntax(syntax);
@@ -233,11 +235,20 @@ fn instead_of(file: &str, known: &[&str]) -> String {
     meant(file, known.iter().copied(), format!("templates are {}", known.join(", ")))
 }
 
-/// A mistake in a template, with its line.
+/// Where in its line a mistake begins, from 1.
+fn column(error: &minijinja::Error) -> Option<usize> {
+    let before = error.template_source()?.get(..error.range()?.start)?;
+    Some(before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+}
+
+/// A mistake in a template, with its line and column.
 fn problem(error: &minijinja::Error, place: &str) -> Problem {
     let known = letters::known(place.rsplit('/').next().unwrap_or_default());
     let place = match error.line() {
-        Some(line) => format!("{place}:{line}"),
+        Some(line) => match column(error) {
+            Some(column) => format!("{place}:{line}:{column}"),
+            None => format!("{place}:{line}"),
+        },
         None => place.to_owned(),
     };
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -247,6 +258,9 @@ fn problem(error: &minijinja::Error, place: &str) -> Problem {
         }
         minijinja::ErrorKind::OutOfFuel => "the template does too much work; are there loops within loops?",
         minijinja::ErrorKind::WriteFailure => "the template writes more than 1 MiB",
+        minijinja::ErrorKind::SyntaxError => {
+            "a value is {{ notice.id }}, a statement {% if notice.count > 1 %} ... {% endif %}, and what is not to be read as either {% raw %} ... {% endraw %}"
+        }
         _ => "",
     };
     Problem::new(format!("the template does not work: {}{detail}", error.kind())).at(place).hint(hint)
@@ -706,17 +720,17 @@ mod tests {
             // And the others still work.
             assert!(render(&templates, &TWO, |_| {}).is_ok());
         };
-        check("notice.txt.j2", "a\n\n{{ notice.nmae }}", "templates/fi/notice.txt.j2:3: ");
-        check("notice.txt.j2", "a\n{% if %}", "templates/fi/notice.txt.j2:2: ");
+        check("notice.txt.j2", "a\n\n{{ notice.nmae }}", "templates/fi/notice.txt.j2:3:4: ");
+        check("notice.txt.j2", "a\n{% if %}", "templates/fi/notice.txt.j2:2:7: ");
         check(
             "notice.txt.j2",
             "{% for e in events %}\n{{ e['sorce.ip'] }}{% endfor %}",
-            "templates/fi/notice.txt.j2:2: ",
+            "templates/fi/notice.txt.j2:2:",
         );
-        check("notice.txt.j2", "{{ events[0]['source.ip'] }}", "templates/fi/notice.txt.j2:1: ");
+        check("notice.txt.j2", "{{ events[0]['source.ip'] }}", "templates/fi/notice.txt.j2:1:");
         check("notice.text.j2", "", "templates/fi/notice.text.j2: `notice.text.j2` is not a template");
         let endless = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
-        check("notice.txt.j2", endless, "templates/fi/notice.txt.j2:1: ");
+        check("notice.txt.j2", endless, "templates/fi/notice.txt.j2:1:");
         check("notice.txt.j2", "{{ 'x' * 2000000 }}", "templates/fi/notice.txt.j2");
         check("notice.txt.j2", "{% include 'fi/notice.txt.j2' %}", "templates/fi/notice.txt.j2");
     }
