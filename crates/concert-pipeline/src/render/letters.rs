@@ -183,7 +183,12 @@ mod tests {
         };
         let known = "known are site, ticket, party and outcome";
         check("receipt.txt.j2", "a\n{{ tikcet }}", "templates/de/receipt.txt.j2:2:4: ", known);
-        check("stopped.txt.j2", "{{ ticket }}", "templates/de/stopped.txt.j2:1:4: ", "known are site, reported and days");
+        check(
+            "stopped.txt.j2",
+            "{{ ticket }}",
+            "templates/de/stopped.txt.j2:1:4: ",
+            "known are site, reported and days",
+        );
         check(
             "reciept.txt.j2",
             "",

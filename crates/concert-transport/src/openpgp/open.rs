@@ -307,7 +307,7 @@ fn with_content(mail: &[u8], entity: &[u8]) -> Vec<u8> {
     }
     let has_subject = fields(&content).any(|field| has_name(field, b"subject"));
     for field in fields(outer) {
-        if !has_name(field, b"content-") && !(has_subject && has_name(field, b"subject")) {
+        if !(has_name(field, b"content-") || has_subject && has_name(field, b"subject")) {
             head.extend_from_slice(field);
         }
     }
