@@ -24,12 +24,14 @@ mod via;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use concert_model::access::{Forbids, Person};
 use concert_model::keys::{NamedFile, Reading, Setting, Source};
 use concert_model::{Keys, Problem};
 use concert_pipeline::judge::{Dedup, Judge};
 use concert_pipeline::render::Templates;
+use concert_transport::Collector;
 use toml_edit::TableLike;
 
 use crate::problems::{Failure, sort_by_place};
@@ -45,7 +47,7 @@ pub(crate) use notice::is_address;
 pub use notice::{Notice, Recipient};
 pub(crate) use own::{OWN, Own};
 pub use remind::Remind;
-pub use site::{Deliver, Limits, Lookup, Openpgp, Serve, Site, Store, Whom};
+pub use site::{Collecting, Deliver, Limits, Lookup, Openpgp, Serve, Site, Store, Whom};
 pub use via::{MAIL, Via};
 
 /// Everything in force on a site.
@@ -64,6 +66,8 @@ pub struct Settings {
     pub lookup: Lookup,
     /// When an event is a repeat of another, for feeds that do not say their own.
     pub dedup: Dedup,
+    /// A safety catch of collecting.
+    pub collecting: Collecting,
     /// Safety catches of delivering.
     pub deliver: Deliver,
     /// Keys of contacts.
@@ -159,6 +163,7 @@ impl Settings {
         let store = Store::read(root.table("store"));
         let limits = Limits::read(root.table("limits"));
         let lookup = Lookup::read(root.table("lookup"), &dir);
+        let collecting = Collecting::read(root.table("collect"));
         let deliver = Deliver::read(root.table("deliver"));
         let openpgp = Openpgp::read(root.table("openpgp"), &dir);
         let effort = Effort::read(root.table("effort"));
@@ -180,6 +185,7 @@ impl Settings {
             limits,
             lookup,
             dedup,
+            collecting,
             deliver,
             openpgp,
             effort,
@@ -203,6 +209,20 @@ impl Settings {
     /// A path as people write it: from the folder of the site on, where it lies in there.
     pub fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.dir).unwrap_or(path).display().to_string()
+    }
+
+    /// What collects, by feed; nothing while that is paused.
+    pub fn collectors(&self) -> impl Iterator<Item = (&str, &Arc<dyn Collector>)> {
+        let feeds = self.feeds.iter().filter(|_| !self.collecting.paused);
+        feeds.filter_map(|feed| match &feed.collect {
+            Collect::By(_, collector, _) => Some((feed.name.as_str(), collector)),
+            Collect::Nothing | Collect::Push(_) => None,
+        })
+    }
+
+    /// The mailbox to look into; none while that is paused.
+    pub fn mailbox_to_read(&self) -> Option<&Mailbox> {
+        self.mailbox.as_ref().filter(|_| !self.collecting.paused)
     }
 
     /// The feed of this name.

@@ -216,6 +216,13 @@ impl Records {
             .collect())
     }
 
+    /// How many notices and messages of incidents go out by themselves.
+    pub async fn notices_queued(&self) -> Result<u64, Problem> {
+        let sql = "SELECT count(*) FROM notice WHERE state = 'queued'";
+        let count: i64 = sqlx::query_scalar(sql).fetch_one(self.pool()).await.map_err(trouble)?;
+        Ok(count.cast_unsigned())
+    }
+
     /// Notices that a person must look at, those together that are stuck for the same reason: the
     /// newest of them and how many they are. Newest first; of many, the newest alone are looked at.
     pub async fn stuck(&self, limit: u32) -> Result<Vec<(Notice, u64)>, Problem> {

@@ -53,6 +53,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     findings.extend(processes.into_iter().map(|problem| Finding::of("mistake", problem)));
     findings.extend(files::check(&loaded.settings));
     findings.extend(mails::check(&loaded.settings));
+    if loaded.settings.collecting.paused {
+        let problem = Problem::new("no feed and no mailbox is looked at: `paused` is set").at("[collect]");
+        findings.push(Finding::of("warning", problem.hint("take it out when the site is to work")));
+    }
     // With a mistake among them notices may be missing that are only written wrongly.
     if !findings.iter().any(|finding| finding.state == "mistake") {
         findings.extend(kept_of(&loaded.settings)?);

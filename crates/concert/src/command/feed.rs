@@ -262,6 +262,10 @@ async fn newest(store: &Store, feed: &str, shows_text: bool) -> Result<Vec<List>
 
 fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = site.settings(LoadFor::Run)?;
+    if settings.collecting.paused {
+        let problem = Problem::new("nothing is collected: `paused` of [collect] is set");
+        return Err(Failure::usage(problem.hint("take it out of the settings, or give reports by `concert ingest`")));
+    }
     let collector = match &super::acting::feed(site, &settings, &args.name)?.collect {
         Collect::By(_, collector, _) => Arc::clone(collector),
         Collect::Nothing | Collect::Push(_) => {

@@ -1,7 +1,8 @@
 //! `concert restore FILE`: a backup becomes a site, in an empty folder only.
 //!
 //! Everything is unpacked beside its place and compared with the hashes in the backup; only when all
-//! of it is right does it get its names, the settings last.
+//! of it is right does it get its names, the settings last. With `--copy` a file among the settings keeps the site from
+//! reading what the original reads and from sending what the original sends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -12,10 +13,12 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use concert_model::Problem;
+use concert_store::Store;
 
 use super::SiteArg;
 use super::backup::{HEAD, LIST, SETTINGS};
 use crate::problems::{Exit, Failure, outside};
+use crate::settings::{LoadFor, Settings};
 
 /// Where things stand until all of them were found right.
 const ASIDE: &str = ".restore";
@@ -26,12 +29,35 @@ const LIST_BYTES_MAX: u64 = 4 << 30;
 /// Longest name of a file.
 const NAME_BYTES_MAX: usize = 1024;
 
+/// The file of a copy. The last in order decides, and people rarely name one beyond it.
+const COPY: &str = "conf.d/zz-copy.toml";
+const COPY_TEXT: &str = r#"# This site is a copy, made by `concert restore --copy`: it may run beside the one it was made of.
+# Remove this file when it is to take the place of that one, which must not run any more then.
+
+# Feeds and the mailbox belong to the original. What is ingested or pushed here is taken.
+[collect]
+paused = true
+
+# Notices are made, and nobody gets them.
+[deliver]
+dry_run = true
+
+# On the same machine the pages need an address of their own:
+# [serve]
+# listen = "127.0.0.1:8081"
+"#;
+
 /// Make a site from a backup. The folder of the site must be empty or not there yet.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  concert restore --site /srv/cert cert-2026-11-22.tar.zst")]
+#[command(
+    after_help = "Examples:\n  concert restore --site /srv/cert cert-2026-11-22.tar.zst\n  concert restore --copy --site /tmp/trial cert-2026-11-22.tar.zst"
+)]
 pub(super) struct Args {
     /// The backup.
     file: PathBuf,
+    /// For trying things out beside the site it was made of: nothing is collected and nothing is sent.
+    #[arg(long)]
+    copy: bool,
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
@@ -49,7 +75,13 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         return Err(Failure::usage(problem.hint("restore into a new folder: --site DIR; nothing was changed")));
     }
     let aside = dir.join(ASIDE);
-    let count = unpack(file, &aside).and_then(|count| settle(dir, &aside).map(|()| count)).inspect_err(|_| {
+    let unpacked = unpack(file, &aside).and_then(|count| {
+        if args.copy {
+            mark_as_copy(&aside).map_err(|error| outside(format!("`{COPY}` cannot be written"), &error))?;
+        }
+        settle(dir, &aside).map(|()| count)
+    });
+    let count = unpacked.inspect_err(|_| {
         // The folder was empty, so nothing but our own is lost.
         fs::remove_dir_all(&aside).ok();
     })?;
@@ -58,8 +90,49 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     if !dir.join("data/site.key").exists() {
         writeln!(out, "the backup has no secrets and keys: put back data/site.key and secrets/, and let users in by `concert user reset`").ok();
     }
+    for line in if args.copy { told_of_copy(dir) } else { told_of_queue(dir) } {
+        writeln!(out, "{line}").ok();
+    }
     writeln!(out, "next: concert check --site {}", dir.display()).ok();
     Ok(Exit::Done)
+}
+
+fn mark_as_copy(aside: &Path) -> io::Result<()> {
+    let path = aside.join(COPY);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // A backup of a copy has one.
+    fs::write(path, COPY_TEXT)
+}
+
+/// What to know of a copy, which is only one if its file is in force.
+fn told_of_copy(dir: &Path) -> Vec<String> {
+    let settings = Settings::read(dir, LoadFor::Look).map(|loaded| loaded.settings);
+    let is_quiet = settings.is_ok_and(|settings| settings.collecting.paused && settings.deliver.dry_run);
+    vec![match is_quiet {
+        true => format!("it collects and sends nothing until {COPY} is removed"),
+        false => format!("{COPY} is not in force: set what it says by hand before this site runs"),
+    }]
+}
+
+/// What goes out as soon as the site runs. Records that cannot be read are told by `concert check`.
+fn told_of_queue(dir: &Path) -> Vec<String> {
+    let queued = || {
+        let runtime = super::runtime().ok()?;
+        runtime.block_on(async {
+            let store = Store::open(&dir.join("data")).await.ok()?;
+            store.records.notices_queued().await.ok()
+        })
+    };
+    let queue = match queued() {
+        None | Some(0) => None,
+        Some(1) => Some("one notice is queued and goes out when this site runs".to_owned()),
+        Some(many) => Some(format!("{many} notices are queued and go out when this site runs")),
+    };
+    let beside = "if the site it was made of still runs, both read the same mailboxes and send the same notices: \
+                  then remove this one and use --copy";
+    queue.into_iter().chain([beside.to_owned()]).collect()
 }
 
 fn bad(what: impl Into<String>) -> Failure {
@@ -227,7 +300,7 @@ mod tests {
         backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap();
         backup::make(&arg(&path("site")), &path("open.tar.zst"), true).unwrap();
         assert_eq!(backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap_err().exit, Exit::Usage);
-        let restore = |name: &str, to: &str| run(&Args { file: path(name) }, &arg(&path(to)));
+        let restore = |name: &str, to: &str| run(&Args { file: path(name), copy: false }, &arg(&path(to)));
         assert_eq!(restore("all.tar.zst", "again"), Ok(Exit::Done));
         for name in ["concert.toml", "data/site.key", "secrets/imap", "keys/uni.asc"] {
             assert_eq!(fs::read(path("site").join(name)).unwrap(), fs::read(path("again").join(name)).unwrap());
@@ -265,8 +338,8 @@ mod tests {
         fs::write(path("elsewhere.csv"), "x").unwrap();
         backup::make(&arg(&path("site")), &path("all.tar.zst"), false).unwrap();
         backup::make(&arg(&path("site")), &path("open.tar.zst"), true).unwrap();
-        run(&Args { file: path("all.tar.zst") }, &arg(&path("again"))).unwrap();
-        run(&Args { file: path("open.tar.zst") }, &arg(&path("open"))).unwrap();
+        run(&Args { file: path("all.tar.zst"), copy: false }, &arg(&path("again"))).unwrap();
+        run(&Args { file: path("open.tar.zst"), copy: false }, &arg(&path("open"))).unwrap();
         let has = |site: &str, name: &str| fs::read_to_string(path(site).join(name)).is_ok_and(|text| text == name);
         for name in named.into_iter().chain(["data/mine.csv", "processes/own.toml"]) {
             assert!(has("again", name), "{name}");
@@ -289,7 +362,7 @@ mod tests {
         changed[at] = b'H';
         let check = |bytes: &[u8], want: &str| {
             fs::write(path("bad"), zstd::encode_all(bytes, 1).unwrap()).unwrap();
-            let failure = run(&Args { file: path("bad") }, &arg(&path("new"))).unwrap_err();
+            let failure = run(&Args { file: path("bad"), copy: false }, &arg(&path("new"))).unwrap_err();
             assert!(failure.to_string().contains(want), "{failure}");
             assert_eq!(fs::read_dir(path("new")).map_or(0, Iterator::count), 0);
         };
@@ -316,7 +389,7 @@ mod tests {
             tar.finish().unwrap();
             drop(tar);
             fs::write(folder.path().join("bad"), zstd::encode_all(bytes.as_slice(), 1).unwrap()).unwrap();
-            let args = Args { file: folder.path().join("bad") };
+            let args = Args { file: folder.path().join("bad"), copy: false };
             let failure = run(&args, &arg(&folder.path().join("new"))).unwrap_err();
             assert!(failure.to_string().contains("is not a file of a site"), "{failure}");
             assert!(!folder.path().join("out").exists() && !folder.path().join("new/out").exists());

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::collect::collect;
 use super::intake::Keeper;
-use crate::settings::{Collect, Settings};
+use crate::settings::Settings;
 
 /// All that collect, by the name of their feed.
 pub(super) struct Collectors {
@@ -35,14 +35,7 @@ impl Collectors {
 
     /// Ends collectors that are not of these settings, then begins those that do not run yet.
     pub(super) async fn take_up(&mut self, settings: &Settings) {
-        let wanted: BTreeMap<&str, &Arc<dyn Collector>> = settings
-            .feeds
-            .iter()
-            .filter_map(|feed| match &feed.collect {
-                Collect::By(_, collector, _) => Some((feed.name.as_str(), collector)),
-                Collect::Nothing | Collect::Push(_) => None,
-            })
-            .collect();
+        let wanted: BTreeMap<&str, &Arc<dyn Collector>> = settings.collectors().collect();
         let is_wanted = |name: &str, running: &Running| {
             wanted.get(name).is_some_and(|collector| Arc::ptr_eq(collector, &running.collector))
         };

@@ -179,7 +179,7 @@ async fn tell_outcomes(site: &Site) {
 
 /// Collects, settles and asks once. Says whether the mailbox could be read.
 pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<bool, Problem> {
-    let Some(mailbox) = &site.settings.mailbox else { return Ok(true) };
+    let Some(mailbox) = site.settings.mailbox_to_read() else { return Ok(true) };
     begin(site).await?;
     let intake = MailKeeper::new(site, keeper);
     let looked = mailbox.collector.once(&*intake).await;

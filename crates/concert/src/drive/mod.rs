@@ -51,7 +51,6 @@ use self::tell::Teller;
 use crate::incidents;
 use crate::left;
 use crate::problems::Failure;
-use crate::settings::Collect;
 use crate::wire::{self, Site};
 
 /// Whether a notice of this name tells something of an incident to one receiver: a message, or a reminder. Who may
@@ -229,10 +228,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let mut worker = Worker::need(&site).await?;
     Box::pin(tell_of_left(&site)).await;
     let keeper = Keeper::new(site.store.clone());
-    let looks = site.settings.feeds.iter().filter_map(|feed| match &feed.collect {
-        Collect::By(_, collector, _) => Some((feed.name.clone(), Arc::clone(collector))),
-        Collect::Nothing | Collect::Push(_) => None,
-    });
+    let looks = site.settings.collectors().map(|(name, collector)| (name.to_owned(), Arc::clone(collector)));
     let mailbox_read = mailbox::once(&site, &keeper).await.map_err(Failure::outside)?;
     let keeper = &keeper;
     let looks = looks.map(async |(name, collector)| {
@@ -352,6 +348,9 @@ fn busy(site: &Site) -> Failure {
 
 /// Tells of events that wait for notices which the settings do not have.
 async fn tell_of_left(site: &Arc<Site>) {
+    if site.settings.collecting.paused {
+        tracing::warn!("no feed and no mailbox is looked at: `paused` of [collect] is set");
+    }
     let (site, handle) = (Arc::clone(site), tokio::runtime::Handle::current());
     let looking = tokio::task::spawn_blocking(move || handle.block_on(left::begin(&site.store, &site.settings)));
     if let Ok(Err(problem)) = looking.await {
@@ -381,7 +380,7 @@ async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: Cancell
     Box::pin(made_anew(&site)).await;
     Box::pin(tell_of_clock(&site)).await;
     let mut tasks = tokio::task::JoinSet::new();
-    if let Some(mailbox) = &site.settings.mailbox {
+    if let Some(mailbox) = site.settings.mailbox_to_read() {
         let intake = mailbox::MailKeeper::new(&site, &keeper);
         tasks.spawn(mailbox::work(Arc::clone(&site), Arc::clone(&intake), stop.clone()));
         let (collector, stop) = (Arc::clone(&mailbox.collector), stop.clone());

@@ -11,8 +11,8 @@ use concert_pipeline::parse::Fixed;
 use concert_pipeline::render::Templates;
 
 use super::{
-    Deliver, Effort, Limits, Lookup, Mailbox, Openpgp, Remind, Serve, Site, Store, catalogue, dedup, feed, forbid,
-    notice, via,
+    Collecting, Deliver, Effort, Limits, Lookup, Mailbox, Openpgp, Remind, Serve, Site, Store, catalogue, dedup, feed,
+    forbid, notice, via,
 };
 
 /// The keys of one table.
@@ -38,6 +38,7 @@ pub fn sections() -> Vec<Section> {
         section("[limits]", "limits", Limits::read),
         section("[lookup]", "lookup", |keys| Lookup::read(keys, dir)),
         section("[dedup]", "dedup", dedup),
+        section("[collect]", "collect", Collecting::read),
         section("[deliver]", "deliver", Deliver::read),
         section("[openpgp]", "openpgp", |keys| Openpgp::read(keys, dir)),
         section("[effort]", "effort", Effort::read),

@@ -1,4 +1,4 @@
-//! The small sections: `[site]`, `[serve]`, `[store]`, `[limits]`, `[lookup]`, `[deliver]`, `[openpgp]`.
+//! The small sections: `[site]`, `[serve]`, `[store]`, `[limits]`, `[lookup]`, `[collect]`, `[deliver]`, `[openpgp]`.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -360,6 +360,21 @@ fn range_files(keys: &mut Keys<'_>, name: &str, about: &str, dir: &Path, places:
     places.extend((0..texts.len()).map(|index| keys.item_place(name, index).unwrap_or_default()));
     texts.iter().for_each(|text| keys.needs_file(text));
     texts.iter().map(|text| dir.join(text)).collect()
+}
+
+/// A safety catch of collecting.
+pub struct Collecting {
+    /// Nothing is fetched: no feed and no mailbox is looked at.
+    pub paused: bool,
+}
+
+impl Collecting {
+    pub(super) fn read(mut keys: Keys<'_>) -> Self {
+        let about = "look at no feed and no mailbox, as in a copy of a site; what is pushed or ingested is taken";
+        let paused = keys.flag_or("paused", false, about);
+        keys.finish();
+        Self { paused }
+    }
 }
 
 /// Safety catches of delivering.
