@@ -618,6 +618,8 @@ fn a_feed_says_that_nothing_was_read_from_its_newest_report() {
     let said = remark("<!DOCTYPE html>\n<html>Please log in</html>\n");
     let want = "\"the newest report was not read: nothing in it became an event; line 1: the head has none of";
     assert!(said.starts_with(want), "{said}");
+    let said = remark("");
+    assert!(said.starts_with(want), "what is empty says nothing: {said}");
     assert_eq!(remark("ip\n192.0.2.2\n"), "null}");
 }
 

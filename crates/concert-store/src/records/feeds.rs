@@ -44,7 +44,7 @@ pub struct FeedCounts {
     pub counts: Counts,
     /// When the last one came.
     pub last_report: Option<Time>,
-    /// Why nothing was read from the last one; empty when something was, or it still waits.
+    /// Why nothing was read from the last one that was processed and not empty; empty when something was.
     pub last_refusal: String,
 }
 
@@ -68,6 +68,9 @@ pub async fn remember_in(change: &mut Change<'_>, owner: &str, name: &str, value
     let query = sqlx::query(sql).bind(owner).bind(name).bind(value);
     query.execute(&mut **change).await.map_err(trouble).map(|_| ())
 }
+
+/// Digits of a moment in front of what its report says.
+const RECEIVED_DIGITS: usize = 20;
 
 /// Owner of the counts of events that lack a field of the key of a rule.
 const LACKING: &str = "rule lacking";
@@ -194,11 +197,13 @@ impl Records {
 
     /// Totals of every feed that has reports.
     pub async fn feed_counts(&self) -> Result<BTreeMap<String, FeedCounts>, Problem> {
-        // SQLite takes a bare column (`reason`) from the row that holds the one max().
+        // What the newest report says of which anything was read or refused. One without bytes says nothing.
         let rows = sqlx::query(
             "SELECT feed, count(*) AS reports, sum(state = 'waiting') AS waiting, sum(state = 'failed') AS failed,
              sum(rows) AS rows, sum(events) AS events, sum(duplicates) AS duplicates, sum(rejects) AS rejects,
-             sum(dropped) AS dropped, sum(notices) AS notices, max(received) AS last, reason FROM report GROUP BY feed",
+             sum(dropped) AS dropped, sum(notices) AS notices, max(received) AS last,
+             max(CASE WHEN bytes > 0 AND state <> 'waiting' THEN printf('%020d', received) || reason END) AS said
+             FROM report GROUP BY feed",
         )
         .fetch_all(self.pool())
         .await
@@ -207,6 +212,7 @@ impl Records {
             .iter()
             .map(|row| {
                 let number = |name: &str| row.try_get::<i64, _>(name).unwrap_or(0).cast_unsigned();
+                let said: String = row.try_get("said").unwrap_or_default();
                 let totals = FeedCounts {
                     reports: number("reports"),
                     waiting: number("waiting"),
@@ -220,7 +226,7 @@ impl Records {
                         notices: number("notices"),
                     },
                     last_report: row.try_get::<i64, _>("last").ok().map(Time),
-                    last_refusal: row.try_get("reason").unwrap_or_default(),
+                    last_refusal: said.get(RECEIVED_DIGITS..).unwrap_or_default().to_owned(),
                 };
                 (row.try_get("feed").unwrap_or_default(), totals)
             })
