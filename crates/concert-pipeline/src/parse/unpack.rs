@@ -295,6 +295,18 @@ impl Unpacking<'_> {
     }
 
     fn unwrap(&mut self, head: &[u8], reader: &mut dyn BufRead, place: &Place) {
+        if !place.text && sniff::ends_in_headers(head) {
+            let (mut longer, mut reader) = (Vec::new(), reader);
+            let failed = Read::take(&mut reader, sniff::HEADERS_BYTES).read_to_end(&mut longer).err();
+            let copy = if sniff::looks_like_mail(&longer) { longer.clone() } else { head.to_vec() };
+            let rest = BufReader::with_capacity(BUFFER_BYTES, meter::Rest { reader: &mut reader, failed });
+            return self.open(&copy, &mut Cursor::new(longer).chain(rest), place);
+        }
+        self.open(head, reader, place);
+    }
+
+    /// Opens a piece whose first bytes say what it is.
+    fn open(&mut self, head: &[u8], reader: &mut dyn BufRead, place: &Place) {
         let wrapping = sniff::wrapping(head);
         match wrapping {
             Wrapping::Gzip | Wrapping::Bzip2 => {

@@ -1,13 +1,14 @@
 //! Takes a mail apart: its attachments, its text, and mails inside it.
 
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::io::{self, BufReader, Cursor, Read};
 
 use encoding_rs::{Encoding, UTF_8};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding as Transfer, Message, MessagePart, MimeHeaders, PartType};
 
+use super::meter::Rest;
 use super::{Parts, Place, SUBJECT, Unpacking};
 use crate::mail::html;
 use crate::observables::{Kind, observables};
@@ -16,6 +17,8 @@ use crate::parse::input::{decode, guess};
 
 /// How deep mails are opened inside mails.
 const MAILS_MAX: usize = 3;
+/// One byte of so many may be wrong in what is base64.
+const JUNK_SHARE: usize = 20;
 /// Most bytes of a letter in HTML.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -95,6 +98,15 @@ impl Unpacking<'_> {
         if let PartType::Message(message) = &part.body {
             return self.mail(message.raw_message(), &inner);
         }
+        if let Some((good, line)) = before_junk(mail, part) {
+            inner.charset = part.content_type().and_then(|media| media.attribute("charset")).and_then(|name| {
+                Encoding::for_label(name.as_bytes()) // The library gave up before it made UTF-8 of it.
+            });
+            let why = format!("its base64 is broken in line {line} of the attachment");
+            let mut nothing = io::empty();
+            let rest = BufReader::new(Rest { reader: &mut nothing, failed: Some(io::Error::other(why)) });
+            return self.stream(&mut Cursor::new(good).chain(rest), &inner);
+        }
         let (bytes, charset) = contents(mail, part, self.limits.encoding.is_some());
         if self.limits.parts == Some(Parts::Letters) && part.is_text_html() {
             return self.page(&bytes, charset, &inner);
@@ -141,6 +153,23 @@ fn is_log(part: &MessagePart<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// What stands in a part in base64 before something that is none, and the line of that. `None` where all of it is, and
+/// where so much is not that it is rather text with a wrong label.
+fn before_junk(mail: &Message<'_>, part: &MessagePart<'_>) -> Option<(Vec<u8>, usize)> {
+    let is_base64 = || part.content_transfer_encoding().is_some_and(|word| word.eq_ignore_ascii_case("base64"));
+    if !part.is_encoding_problem || !is_base64() {
+        return None;
+    }
+    let raw = mail.raw_message.get(part.offset_body as usize..part.offset_end as usize)?;
+    let is_junk = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"+/= \t\r\n".contains(byte);
+    let good = raw.get(..raw.iter().position(is_junk)?)?;
+    if raw.iter().filter(|byte| is_junk(byte)).count() > raw.len() / JUNK_SHARE {
+        return None;
+    }
+    let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Some((base64_decode(good)?, line))
 }
 
 /// The bytes of a part, and the encoding it states. Text is taken before the library makes it UTF-8

@@ -7,6 +7,8 @@ use memchr::memmem;
 
 /// Bytes looked at.
 pub(super) const HEAD_BYTES: usize = 8 << 10;
+/// Bytes of headers that are looked at where a line is longer than the first bytes.
+pub(super) const HEADERS_BYTES: u64 = 4 << 20;
 /// Headers that hardly a report begins with, and any mail has several of.
 const MAIL_HEADERS: &[&str] = &[
     "bcc",
@@ -101,6 +103,25 @@ pub(super) fn looks_like_mail(head: &[u8]) -> bool {
     known >= 2
 }
 
+/// Whether the first bytes may be headers and end before that can be told.
+pub(super) fn ends_in_headers(head: &[u8]) -> bool {
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let is_name = |line: &[u8]| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        let fits = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        name.len() < line.len() && name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(fits)
+    };
+    let is_header = |line: &[u8]| is_name(line) || matches!(line.first(), Some(b' ' | b'\t'));
+    let is_first = |line: &[u8]| is_name(line) || line.starts_with(b"From ");
+    // The last of several lines may be cut in its name.
+    let is_cut = |line: &[u8]| is_header(line) || !line.contains(&b':');
+    head.len() >= HEAD_BYTES
+        && !looks_like_mail(head)
+        && lines.next().is_some_and(is_first)
+        && lines.next_back().is_none_or(is_cut)
+        && lines.all(is_header)
+}
+
 /// The encoding a media type states: `text/csv; charset=iso-8859-1`.
 pub(super) fn charset(media_type: &str) -> Option<&'static Encoding> {
     let mut parameters = media_type.split(';').skip(1);
@@ -140,6 +161,21 @@ mod tests {
         check("From: a\n# no header\nTo: b\n", false);
         check("{\"from\": 1, \"to\": 2}", false);
         check("", false);
+    }
+
+    #[test]
+    fn headers_that_do_not_end_in_the_first_bytes_are_told() {
+        let long = "x".repeat(HEAD_BYTES);
+        let check = |head: &str, want: bool| {
+            let head = head.as_bytes().get(..HEAD_BYTES).unwrap_or(head.as_bytes());
+            assert_eq!(ends_in_headers(head), want, "{}", String::from_utf8_lossy(&head[..20.min(head.len())]));
+        };
+        check(&format!("X-Long: {long}"), true);
+        check(&format!("Received: by a\n {long}"), true);
+        check(&format!("Subject: a\nTo: b\n{long}"), false);
+        check(&format!("ip,time\n{long}"), false);
+        check(&format!("X-Short: a\n\n{long}"), false);
+        check("X-Short: a", false);
     }
 
     #[test]

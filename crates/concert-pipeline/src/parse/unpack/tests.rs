@@ -216,6 +216,42 @@ fn attachments_with_wrong_labels_are_read() {
 }
 
 #[test]
+fn a_mail_whose_first_header_is_very_long_is_a_mail() {
+    let headers = "From: a@b.example\nSubject: x\nContent-Type: text/plain\n\none\n";
+    for first in ["Received: ", "X-Whatever: ", "DKIM-Signature: a\n "] {
+        let mail = format!("{first}{}\n{headers}", "x".repeat(1 << 20));
+        check(mail.as_bytes(), "a.eml", &["a.eml/body.txt|body.txt|one;"], &[]);
+        check(&gzip(mail.as_bytes()), "a.eml.gz", &["a.eml/body.txt|body.txt|one;"], &[]);
+    }
+    // What is none stays whole.
+    let list = format!("ip: {}\nend\n", "x".repeat(1 << 15));
+    let (found, refused) = open(list.as_bytes(), "a.txt", &Limits::default());
+    assert!(found.len() == 1 && found[0].starts_with("|a.txt|ip: xxx") && refused.is_empty(), "{found:?} {refused:?}");
+}
+
+#[test]
+fn what_stands_before_junk_in_base64_is_read() {
+    let mail = |kind: &str, body: &str| {
+        format!(
+            "From: a@b.example\r\nTo: c@d.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n\
+             --m\r\nContent-Type: {kind}; name=a.csv\r\nContent-Disposition: attachment; filename=a.csv\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n{body}\r\n--m\r\n\
+             Content-Type: text/csv; name=b.csv\r\n\r\nb\r\n--m--\r\n"
+        )
+    };
+    // one two three four five six, a line each, in lines of 16 letters.
+    let broken = "b25lCnR3bwp0aHJl\r\nZQpmb3VyCmZp\u{1}dmUK\r\nc2l4Cg==";
+    let why = "a.csv: reading stopped: its base64 is broken in line 2 of the attachment";
+    for kind in ["text/csv", "text/csv; charset=utf-8", "application/octet-stream"] {
+        let mail = mail(kind, broken);
+        check(mail.as_bytes(), "", &["a.csv|a.csv|one;two;three;four;", "b.csv|b.csv|b;"], &[why]);
+    }
+    // A wrong label.
+    let (found, refused) = open(mail("text/csv", "time,ip\r\n1,192.0.2.1").as_bytes(), "", &Limits::default());
+    assert_eq!((found[0].as_str(), refused), ("a.csv|a.csv|time,ip;1,192.0.2.1;", Vec::<String>::new()));
+}
+
+#[test]
 fn a_mail_cut_anywhere_never_panics() {
     for end in 0..MAIL.len() {
         let (found, refused) = open(&MAIL.as_bytes()[..end], "x.eml", &Limits::default());
