@@ -70,11 +70,22 @@ impl Store {
         &self.data
     }
 
-    /// Says so where the disk has no room for a report, without writing anything.
-    pub fn is_full(&self) -> Option<String> {
+    /// Why no report can be kept on the disk, if that is so. What the disk does not say by itself (a quota, folders of
+    /// others) is told by a file that is written and goes at once.
+    pub fn keeps_nothing(&self) -> Option<String> {
+        self.is_full().or_else(|| {
+            let why = self.archive.try_to_keep().err()?;
+            Some(format!("nothing is taken in: {} cannot be written: {why}", self.data.join("archive").display()))
+        })
+    }
+
+    fn is_full(&self) -> Option<String> {
         // Who cannot be asked is not said to be full.
         let disk = rustix::fs::statvfs(&self.data).ok()?;
         let (left, place) = (disk.f_bavail.saturating_mul(disk.f_frsize), self.data.display());
+        if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+            return Some(format!("nothing is taken in: the disk of {place} can only be read"));
+        }
         if left < TRY_BYTES as u64 {
             return Some(format!("nothing is taken in: the disk is full, {left} bytes are left for {place}"));
         }

@@ -624,6 +624,37 @@ fn a_feed_says_that_nothing_was_read_from_its_newest_report() {
 }
 
 #[test]
+fn a_feed_says_that_nothing_can_be_written() {
+    let folder = site();
+    let feed = "[[feed]]\nname = \"files\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"there/\" }\n";
+    fs::write(folder.path().join("site/conf.d/a.toml"), feed).unwrap();
+    let data = folder.path().join("site/data");
+    let listed = || {
+        let (code, rows, said) = concert(folder.path(), &["feed", "list", "--format", "ndjson", "--site", "site"], "");
+        assert_eq!(code, 0, "{said}");
+        rows.lines().find(|row| row.contains("\"name\":\"files\"")).unwrap().to_owned()
+    };
+    assert!(!listed().contains("nothing is taken in"), "{}", listed());
+    // Root too cannot make files in what is no folder.
+    fs::remove_dir_all(data.join("archive")).ok();
+    fs::write(data.join("archive"), "").unwrap();
+    let row = listed();
+    assert!(row.contains("\"state\":\"trouble\"") && row.contains("data/archive cannot be written: "), "{row}");
+    fs::remove_file(data.join("archive")).unwrap();
+    let mount = |args: &[&str]| {
+        let done = std::process::Command::new("mount").args(args).arg(&data).output();
+        done.is_ok_and(|out| out.status.success())
+    };
+    if !mount(&["--bind", data.to_str().unwrap()]) {
+        eprintln!("skipped: file systems cannot be mounted here");
+        return;
+    }
+    let row = mount(&["-o", "remount,bind,ro"]).then(listed);
+    std::process::Command::new("umount").arg("-l").arg(&data).status().unwrap();
+    assert!(row.as_ref().is_none_or(|row| row.contains("can only be read\"")), "{row:?}");
+}
+
+#[test]
 fn a_feed_says_that_a_file_was_refused() {
     let folder = site();
     let feed = "[[feed]]\nname = \"files\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"there/\" }\n";

@@ -146,9 +146,9 @@ async fn rows(store: &Store, settings: &Settings, only: Option<&str>) -> Result<
     let mut counts = store.records.feed_counts().await?;
     let shown = feeds(settings, &store.records, &BTreeMap::new(), wire::now()).await?.into_iter();
     let shown = shown.filter(|feed| only.is_none_or(|name| feed.name == name));
-    // On a full disk whoever collects cannot write down that nothing can be kept.
-    let full = store.is_full();
-    let shown = shown.map(|feed| match &full {
+    // Where nothing can be kept, whoever collects cannot write that down either.
+    let unwritable = store.keeps_nothing();
+    let shown = shown.map(|feed| match &unwritable {
         Some(why) if !feed.collector.is_empty() => {
             site::Feed { state: FeedState::Trouble, last_error: Some(why.clone()), ..feed }
         }
