@@ -31,8 +31,9 @@ pub(crate) async fn metrics(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
 ) -> Result<Response, Problem> {
-    let mut all = of_overview(&app.site.overview(&person).await?);
-    all.extend(app.site.metrics(&person).await);
+    let overview = app.site.overview(&person).await?;
+    let mut all = of_overview(&overview);
+    all.extend(app.site.metrics(&person, &overview).await);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], write(&all)).into_response())
 }

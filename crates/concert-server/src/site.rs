@@ -79,9 +79,9 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// Opens what only reads anew, in the thread that calls: one that gives way to others. Reading works without it too.
     async fn open_readers(&self) {}
 
-    /// Numbers for `/metrics` besides those of feeds and notices, which are taken from the overview; of feeds as far as the
-    /// person may know of them.
-    async fn metrics(&self, _: &Person) -> Vec<Metric> {
+    /// Numbers for `/metrics` besides those of feeds and notices, which are taken from the overview, as is what
+    /// both know; of feeds as far as the person may know of them.
+    async fn metrics(&self, _: &Person, _: &Overview) -> Vec<Metric> {
         Vec::new()
     }
 }

@@ -276,8 +276,8 @@ impl Site for Pages {
         answer.unwrap_or_else(|_| Err("the records are busy".to_owned()))
     }
 
-    async fn metrics(&self, person: &Person) -> Vec<Metric> {
-        metrics::of(&self.site(), &self.keeper.said(), person).await
+    async fn metrics(&self, person: &Person, overview: &Overview) -> Vec<Metric> {
+        metrics::of(&self.site(), overview, person).await
     }
 }
 

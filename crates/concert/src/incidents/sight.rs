@@ -108,7 +108,8 @@ pub(super) fn narrow(marking: &mut Marking, person: &Person, circle: &Circle) {
     marking.parties.retain(|party| sees_speakers(person, circle, party).allowed);
 }
 
-/// As lists keep it: a JSON text, or nothing for what everybody sees.
+/// As lists keep it: a JSON text, or nothing for what everybody sees. What is empty at its end is left out: lists of sites
+/// hold what was written before there was more to say, and of what is seen alike there is one text.
 pub(super) fn text(sight: Option<Sight<'_>>) -> String {
     match sight {
         None => String::new(),

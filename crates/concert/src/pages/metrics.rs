@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use concert_model::access::Person;
 use concert_pipeline::mail::tie::Doubt;
-use concert_server::site::Metric;
-use concert_store::records::{FeedCounts, FeedHealth, MailCount};
+use concert_server::site::{Metric, Overview};
+use concert_store::records::{FeedCounts, MailCount};
 
-use super::overview;
 use crate::drive::mailbox::mass;
 use crate::wire::{self, Site};
 
@@ -15,14 +14,13 @@ use crate::wire::{self, Site};
 type Values = Vec<(Vec<(&'static str, String)>, f64)>;
 
 /// All of them, but for those of feeds of which the person may not know; nothing where the records cannot be read.
-pub(super) async fn of(site: &Site, said: &BTreeMap<String, FeedHealth>, person: &Person) -> Vec<Metric> {
+pub(super) async fn of(site: &Site, overview: &Overview, person: &Person) -> Vec<Metric> {
     let Ok(mut counts) = site.store.records.feed_counts().await else { return Vec::new() };
     counts.retain(|feed, _| site.settings.shows_feed(feed, person));
     let of = |pick: fn(&FeedCounts) -> u64| -> Values {
         counts.iter().map(|(feed, counts)| (vec![("feed", feed.clone())], number(pick(counts)))).collect()
     };
-    let mailbox = overview::mailbox(site, said).await.ok().flatten();
-    let up = mailbox.map(|health| (Vec::new(), f64::from(u8::from(!overview::is_in_trouble(&health)))));
+    let up = site.settings.mailbox.as_ref().map(|_| (Vec::new(), f64::from(u8::from(overview.mailbox.is_none()))));
     let up: Values = up.into_iter().collect();
     let (mails, doubted) = mails(site.store.records.mail_counts().await.unwrap_or_default());
     let refused = site.store.records.refused().await.unwrap_or_default();

@@ -48,33 +48,32 @@ pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Probl
     let stuck = records.stuck(ROWS).await?.into_iter();
     let held = records.mails_for_a_person(ROWS).await?.into_iter();
     let gaps = records.gaps(GAPS).await?;
+    let health = records.feed_health().await?;
     Ok(Overview {
         site: site.settings.site.name.clone(),
         zone: site.settings.site.time_zone.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        feeds: feeds(&site.settings, records, said, now).await?,
+        feeds: feeds_of(&site.settings, records, (&health, said), now).await?,
         hours: hours(site, now).await?,
         rejects: rejects.collect(),
         notices: notices.collect(),
         notice_counts: notice_counts(site).await?,
         stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice, &all, &book), count }).collect(),
         held: held.map(|row| HeldMail { number: row.seq, kind: row.kind, reason: row.reason }).collect(),
-        mailbox: mailbox(site, said).await?.filter(is_in_trouble).map(|health| health.error),
+        mailbox: mailbox(site, &health, said).filter(is_in_trouble).map(|health| health.error),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
     })
 }
 
 /// How the mailbox of answers does, where there is one.
-pub(super) async fn mailbox(site: &Site, said: &Said) -> Result<Option<FeedHealth>, Problem> {
-    if site.settings.mailbox.is_none() {
-        return Ok(None);
-    }
-    let known = site.store.records.feed_health().await?.remove(MAILBOX).unwrap_or_default();
-    Ok(Some(known.and(said.get(MAILBOX).cloned().unwrap_or_default())))
+fn mailbox(site: &Site, health: &BTreeMap<String, FeedHealth>, said: &Said) -> Option<FeedHealth> {
+    site.settings.mailbox.as_ref()?;
+    let known = health.get(MAILBOX).cloned().unwrap_or_default();
+    Some(known.and(said.get(MAILBOX).cloned().unwrap_or_default()))
 }
 
 /// Whether the last look went wrong.
-pub(super) fn is_in_trouble(health: &FeedHealth) -> bool {
+fn is_in_trouble(health: &FeedHealth) -> bool {
     health.last_error > health.last_good
 }
 
@@ -85,7 +84,16 @@ pub(crate) async fn feeds(
     said: &Said,
     now: Time,
 ) -> Result<Vec<Feed>, Problem> {
-    let (health, counts) = (records.feed_health().await?, records.feed_counts().await?);
+    feeds_of(settings, records, (&records.feed_health().await?, said), now).await
+}
+
+async fn feeds_of(
+    settings: &Settings,
+    records: &Records,
+    (health, said): (&BTreeMap<String, FeedHealth>, &Said),
+    now: Time,
+) -> Result<Vec<Feed>, Problem> {
+    let counts = records.feed_counts().await?;
     let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
     let gaps = records.gaps(GAPS_OF_FEEDS).await?;
     let fetching = records.recall_all(FETCHING).await?;
