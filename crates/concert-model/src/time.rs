@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// A moment in UTC, in microseconds since 1970-01-01.
@@ -11,6 +11,8 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 pub struct Time(pub i64);
 
 const SECOND: i64 = 1_000_000;
+/// Letters of `2026-11-22`.
+const DATE_BYTES: usize = 10;
 
 impl Time {
     /// From whole seconds since 1970; `None` outside the years 1 to 9999.
@@ -87,6 +89,10 @@ impl Time {
                 .ok_or("not a time"),
             Some((local, None)) => match zone {
                 Some(zone) if *zone == TimeZone::UTC => Ok(Time(local.micros())),
+                // Some zones skip midnight itself, and their day begins later.
+                Some(zone) if text.len() == DATE_BYTES => {
+                    in_zone(local, zone).or_else(|why| begins(local, zone).ok_or(why))
+                }
                 Some(zone) => in_zone(local, zone),
                 None => Err("the time has no zone; set time_zone for the feed"),
             },
@@ -157,6 +163,13 @@ fn in_zone(local: Local, zone: &TimeZone) -> Result<Time, &'static str> {
     }
     let moment = ambiguous.later().map_err(|_| "not a time")?;
     Ok(Time(moment.as_microsecond() + local.micros))
+}
+
+/// When a day begins that has no midnight.
+fn begins(local: Local, zone: &TimeZone) -> Option<Time> {
+    let small = |value: i64| i8::try_from(value).ok();
+    let day = Date::new(i16::try_from(local.year).ok()?, small(local.month)?, small(local.day)?).ok()?;
+    Some(Time(day.to_zoned(zone.clone()).ok()?.timestamp().as_microsecond()))
 }
 
 /// ISO 8601 in its common shapes; the offset is in seconds east of UTC.
@@ -399,6 +412,20 @@ mod tests {
         let read = |text| Time::parse(text, Some(&warsaw)).map(|time| time.to_string());
         assert_eq!(read("2020-10-25T02:00:00"), Ok("2020-10-25T01:00:00Z".into()));
         assert!(read("2020-03-29T02:30:00").unwrap_err().contains("daylight"));
+    }
+
+    #[test]
+    fn a_day_without_midnight_begins_when_it_begins() {
+        let check = |text: &str, zone: &str, want: &str| {
+            let zone = TimeZone::get(zone).unwrap();
+            assert_eq!(Time::parse(text, Some(&zone)).map(|time| time.to_string()), Ok(want.into()), "{text}");
+        };
+        check("2026-03-29", "Asia/Beirut", "2026-03-28T22:00:00Z");
+        check("2026/03/29", "Asia/Beirut", "2026-03-28T22:00:00Z");
+        check("2026-03-30", "Asia/Beirut", "2026-03-29T21:00:00Z");
+        check("2026-09-06", "America/Santiago", "2026-09-06T04:00:00Z");
+        let beirut = TimeZone::get("Asia/Beirut").unwrap();
+        assert!(Time::parse("2026-03-29 00:00:00", Some(&beirut)).unwrap_err().contains("daylight"));
     }
 
     #[test]

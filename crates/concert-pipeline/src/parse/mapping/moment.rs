@@ -89,7 +89,27 @@ fn pattern_time(pattern: &str, text: &str, zone: Option<&TimeZone>) -> Result<Ti
         return Ok(Time(moment.as_microsecond()));
     }
     let date = parts.to_date().map_err(|_| reason)?;
+    if parts.hour().is_none() {
+        return Time::parse(&date.to_string(), zone);
+    }
     let time = parts.to_time().unwrap_or_default();
     // One rule for daylight saving: the one of `Time::parse`.
     Time::parse(&date.to_datetime(time).to_string(), zone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_of_a_day_gives_its_first_moment_where_midnight_is_skipped() {
+        let beirut = TimeZone::get("Asia/Beirut").unwrap();
+        let read = |pattern: &str, text: &str| {
+            let read = read_time(&TimeFormat::Pattern(pattern.to_owned()), text, Some(&beirut));
+            read.map(|time| time.to_string())
+        };
+        assert_eq!(read("%d-%m-%Y", "29-03-2026"), Ok("2026-03-28T22:00:00Z".into()));
+        assert_eq!(read("%d-%m-%Y", "30-03-2026"), Ok("2026-03-29T21:00:00Z".into()));
+        assert!(read("%d-%m-%Y %H:%M", "29-03-2026 00:30").is_err());
+    }
 }
