@@ -9,12 +9,16 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use concert_model::Time;
+use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 /// What is said of a certificate that may sign others, as those do that `openssl req -x509` makes.
 const SIGNED_BY_ITSELF: &str = "CaUsedAsEndEntity";
+/// Names of a certificate that are told.
+const NAMES_MAX: usize = 3;
 /// Errors below errors that are looked at.
 const DEPTH_MAX: usize = 12;
 
@@ -30,9 +34,37 @@ pub fn why(error: &(dyn Error + 'static)) -> Option<String> {
             "the certificate of the server signs itself, as that of an authority does ({SIGNED_BY_ITSELF}), and is not \
              the one in `ca_file`: put it there, or give the server one that another signed"
         )),
+        rustls::Error::InvalidCertificate(error) => of_certificate(error),
         rustls::Error::AlertReceived(alert) => sentence(*alert),
         _ => None,
     }
+}
+
+/// What is wrong with the certificate of the server: mostly one that nobody renewed, or that of another server.
+fn of_certificate(error: &CertificateError) -> Option<String> {
+    let day = |moment: &UnixTime| {
+        let time = i64::try_from(moment.as_secs()).ok().and_then(Time::from_seconds);
+        time.map_or_else(String::new, |time| time.to_string())
+    };
+    let what = match error {
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            // The library writes them as `DnsName("a.example")`.
+            let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let mut names: Vec<String> = presented.iter().take(NAMES_MAX).map(plain).collect();
+            if presented.len() > NAMES_MAX {
+                names.push("and more".to_owned());
+            }
+            let names = if names.is_empty() { "it has none".to_owned() } else { names.join(", ") };
+            format!("is for another name than {}: {names}", expected.to_str())
+        }
+        CertificateError::ExpiredContext { not_after, .. } => format!("has expired, at {}", day(not_after)),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("is not valid before {}; is the clock of this machine right?", day(not_before))
+        }
+        CertificateError::Revoked => "was revoked".to_owned(),
+        _ => return None,
+    };
+    Some(format!("the certificate of the server {what}"))
 }
 
 /// The error of TLS that lies beneath.
@@ -123,5 +155,18 @@ mod tests {
         check(CertificateError::Other(itself), "not the one in `ca_file`");
         // The library says it well enough.
         check(CertificateError::Expired, "");
+        let moment = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let (time, past, future) = (moment(1_800_000_000), moment(1_700_000_000), moment(1_900_000_000));
+        let expired = CertificateError::ExpiredContext { time, not_after: past };
+        check(expired, "has expired, at 2023-11-14T22:13:20Z");
+        let early = CertificateError::NotValidYetContext { time, not_before: future };
+        check(early, "is not valid before 2030-03-17T17:46:40Z; is the clock");
+        let other = |presented: &[&str]| CertificateError::NotValidForNameContext {
+            expected: rustls::pki_types::ServerName::try_from("lists.example").unwrap(),
+            presented: presented.iter().map(ToString::to_string).collect(),
+        };
+        check(other(&["DnsName(\"a.example\")"]), "is for another name than lists.example: a.example");
+        check(other(&["DnsName(\"a\")"; 4]), "a, a, a, and more");
+        check(other(&[]), "it has none");
     }
 }

@@ -322,7 +322,11 @@ impl Http {
 /// What an answer that brings no body means.
 fn refusal(response: &Response, now: Time) -> Failure {
     let status = response.status();
-    let why = format!("the server answered {status}");
+    let unasked = match status {
+        StatusCode::NOT_MODIFIED => ", though it was not asked for what changed",
+        _ => "",
+    };
+    let why = format!("the server answered {status}{unasked}");
     let not_before = web::retry_after(response, now);
     match not_before {
         Some(moment) => Failure { why: format!("{why} and asks to wait until {moment}"), not_before },
