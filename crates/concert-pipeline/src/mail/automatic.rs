@@ -16,7 +16,7 @@ use super::{Kind, Names, answer, clean_id, contents, header, note, number, parts
 
 /// Beginnings of subjects of replies that machines write, in the languages of the world's mail programs. Accents may
 /// be missing.
-const SUBJECTS: [&str; 45] = [
+const SUBJECTS: [&str; 48] = [
     "automatic reply",
     "automatische antwort",
     "automatisch antwoord",
@@ -36,6 +36,9 @@ const SUBJECTS: [&str; 45] = [
     "autosvar",
     "autovastaus",
     "poissaolo",
+    "poissa:",
+    "urlop:",
+    "nieobecność",
     "frånvaro",
     "fravær",
     "автоматический ответ",

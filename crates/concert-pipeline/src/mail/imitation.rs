@@ -159,10 +159,20 @@ pub(super) fn failed(text: &str) -> Vec<Failed> {
         }
         let words = words.join(" ");
         let (enhanced, code) = (status::enhanced(&words), status::code(&words));
-        if enhanced.is_none() && code.is_none() && words.trim().is_empty() {
+        // Domino says `because:` and names the address once more.
+        let says_nothing = words.trim().is_empty() || words.trim().ends_with(':') && !words.trim().contains(' ');
+        if enhanced.is_none() && code.is_none() && says_nothing {
             continue;
         }
         let status = enhanced.map(|(a, b, c)| format!("{a}.{b}.{c}")).unwrap_or_default();
+        // Exchange tells people of an address first, and administrators of its status below.
+        if let Some(known) = found.iter_mut().find(|known: &&mut Failed| known.address == address) {
+            if known.status.is_empty() && !status.is_empty() {
+                known.weight = status::weight(enhanced, code, &format!("{} {words}", known.diagnostic));
+                (known.status, known.diagnostic) = (status, one_line(&words));
+            }
+            continue;
+        }
         let weight = status::weight(enhanced, code, &words);
         push(&mut found, Failed { address, original: String::new(), weight, status, diagnostic: one_line(&words) });
     }

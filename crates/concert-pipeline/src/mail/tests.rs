@@ -511,3 +511,76 @@ fn damaged_mails_never_panic_and_end() {
     let many = read(many.as_bytes()).unwrap();
     assert!(many.names.sent_to.len() <= NAMES_MAX && many.text.len() <= TEXT_BYTES_MAX);
 }
+
+#[test]
+fn bounces_of_more_programs_are_read_as_their_users_see_them() {
+    let check = |head: &str, body: &str, want: &[&str]| {
+        let mail = mail(&format!("To: cert+n-20261122-000001-x@cert.example\n{head}"), body);
+        assert_eq!(failed(&mail), want, "{head}: {}", mail.because);
+    };
+    // Sendmail without a report.
+    check(
+        "Return-Path: <>\nFrom: Mail Delivery Subsystem <MAILER-DAEMON@mx.example>\nSubject: Returned mail: see transcript for details\nAuto-Submitted: auto-generated (failure)",
+        "The original message was received at Sun, 22 Nov 2026 06:00:00 GMT\nfrom cert.example [192.0.2.25]\n\n   ----- The following addresses had permanent fatal errors -----\n<abuse@net.example>\n    (reason: 550 5.1.1 <abuse@net.example>... User unknown)\n\n   ----- Transcript of session follows -----\n... while talking to mail.net.example.:\n>>> DATA\n<<< 550 5.1.1 <abuse@net.example>... User unknown\n550 5.1.1 <abuse@net.example>... User unknown\n",
+        &["abuse@net.example hard 5.1.1"],
+    );
+    // Lotus Domino.
+    check(
+        "From: Postmaster@net.example\nSubject: DELIVERY FAILURE: User abuse (abuse@net.example) not listed in Domino Directory",
+        "Your message\n\n  Subject: [20261122-000001-x] 2 events\n\nwas not delivered to:\n\n  abuse@net.example\n\nbecause:\n\n  User abuse (abuse@net.example) not listed in Domino Directory\n",
+        &["abuse@net.example hard"],
+    );
+    // IBM i.
+    check(
+        "Return-Path: <>\nFrom: postmaster@as400.net.example\nSubject: Delivery Status Notification",
+        "Mail Delivery System on AS400.NET.EXAMPLE\n\nThe following recipient could not be reached:\n\nabuse@net.example\nReason: 550 User unknown.\n",
+        &["abuse@net.example hard"],
+    );
+    // OpenSMTPD.
+    check(
+        "Return-Path: <>\nFrom: Mailer Daemon <MAILER-DAEMON@mx.net.example>\nSubject: Delivery status notification: error",
+        "    Hi!\n\n    This is the MAILER-DAEMON, please DO NOT REPLY to this email.\n\n    An error has occurred while attempting to deliver a message for\n    the following list of recipients:\n\nabuse@net.example: 550 Invalid recipient: <abuse@net.example>\n\n    Below is a copy of the original message:\n\nMessage-ID: <20261122-000001-x@cert.example>\n",
+        &["abuse@net.example hard"],
+    );
+    // Exchange, as people get it, and in German.
+    check(
+        "From: <postmaster@net.example>\nSubject: Undeliverable: [20261122-000001-x] 2 events\nX-MS-Exchange-Message-Is-Ndr: 1",
+        "Delivery has failed to these recipients or groups:\n\nabuse@net.example (abuse@net.example)<mailto:abuse@net.example>\nThe email address you entered couldn't be found. Please check the recipient's email address and try to resend the message.\n\nDiagnostic information for administrators:\n\nGenerating server: ex.net.example\n\nabuse@net.example\nRemote Server returned '550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient abuse@net.example not found by SMTP address lookup'\n",
+        &["abuse@net.example hard 5.1.10"],
+    );
+    check(
+        "From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@net.example>\nSubject: Unzustellbar: [20261122-000001-x] 2 events",
+        "Fehler bei der Nachrichtenzustellung an folgende Empfänger oder Gruppen:\n\nabuse@net.example\nDie eingegebene E-Mail-Adresse konnte nicht gefunden werden.\n\nDiagnoseinformationen für Administratoren:\n\nGenerierender Server: ex.net.example\n\nabuse@net.example\nRemote Server returned '550 5.1.1 RESOLVER.ADR.RecipNotFound; not found'\n",
+        &["abuse@net.example hard 5.1.1"],
+    );
+    // Zimbra is Postfix, with its own words where a mailbox is closed.
+    check(
+        "Return-Path: <>\nFrom: MAILER-DAEMON@zimbra.net.example (Mail Delivery System)\nSubject: Undelivered Mail Returned to Sender",
+        "This is the mail system at host zimbra.net.example.\n\nI'm sorry to have to inform you that your message could not\nbe delivered to one or more recipients. It's attached below.\n\n                   The mail system\n\n<abuse@net.example>: host zimbra.net.example[192.0.2.9] said: 550 5.1.1\n    <abuse@net.example>: Recipient address rejected: net.example (in reply to\n    RCPT TO command)\n",
+        &["abuse@net.example hard 5.1.1"],
+    );
+    // Exim of a mailbox that is full.
+    check(
+        "Return-Path: <>\nFrom: Mail Delivery System <Mailer-Daemon@mx.net.example>\nSubject: Mail delivery failed: returning message to sender\nX-Failed-Recipients: abuse@net.example",
+        "This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n  abuse@net.example\n    mailbox is full: retry timeout exceeded\n",
+        &["abuse@net.example soft"],
+    );
+}
+
+#[test]
+fn notes_of_absence_are_known_in_more_languages() {
+    let check = |subject: &str, text: &str| {
+        let head = format!(
+            "From: Abuse <abuse@net.example>\nTo: cert@cert.example\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nIn-Reply-To: <20261122-000001-x.9@cert.example>\nSubject: {subject}"
+        );
+        let mail = mail(&head, text);
+        assert_eq!(mail.kind.word(), "auto-reply", "{subject}");
+    };
+    check("Abwesend bis 30.11.: [20261122-000001-x] 2 events", "Ich bin bis zum 30.11. nicht im Büro.");
+    check("Absent(e) : Re: [20261122-000001-x] 2 events", "Je suis absente jusqu'au 30 novembre.");
+    check("Respuesta automática: [20261122-000001-x] 2 events", "Estoy fuera de la oficina.");
+    check("Afwezig: [20261122-000001-x] 2 events", "Ik ben afwezig tot 30 november.");
+    check("Poissa: [20261122-000001-x] 2 events", "Olen lomalla 30.11. asti.");
+    check("Urlop: [20261122-000001-x] 2 events", "Przebywam na urlopie do 30 listopada.");
+    check("Out of Office Re: [20261122-000001-x] 2 events", "I am away until 30 November.");
+}
