@@ -916,7 +916,7 @@ async fn what_was_written_for_fewer_people_is_warned_of_and_can_be_erased_once_i
     };
     let mark = |marking| Content::from(Marked { marking, reason: String::new() });
     let (first, _) = write(Titled { title: "Secret waltz".into() }.into()).await;
-    write(Moved { status: Status::Waiting, reason: "secret".into() }.into()).await;
+    let (moved, _) = write(Moved { status: Status::Waiting, reason: "secret".into() }.into()).await;
     assert_eq!(write(mark(red)).await.1, "", "nobody reads more");
     let (_, warned) = write(mark(Marking::of(Tlp::Green))).await;
     assert!(warned.contains("read by more now: 2 in all"), "{warned}");
@@ -926,6 +926,12 @@ async fn what_was_written_for_fewer_people_is_warned_of_and_can_be_erased_once_i
     let (second, _) = write(Titled { title: "Waltz".into() }.into()).await;
     erase(first).await.unwrap();
     assert!(erase(second).await.is_err() && erase(1).await.is_err());
+    // The reason of a status goes as soon as the same status is written without it.
+    let Err(Refused::Wrong(problem)) = erase(moved).await else { panic!("it holds") };
+    assert!(problem.hint.contains("once more, without its reason"), "{problem}");
+    write(Moved { status: Status::Waiting, reason: String::new() }.into()).await;
+    erase(moved).await.unwrap();
+    assert_eq!(site.incidents.show(&operator, &number).await.unwrap().status, Status::Waiting);
     let log = site.incidents.log(&operator, &number, 0, 100).await.unwrap();
     assert!(log.iter().all(|kept| !entry_json(kept).to_string().contains("Secret waltz")));
     assert_eq!(site.incidents.show(&operator, &number).await.unwrap().title, "Waltz");

@@ -36,7 +36,13 @@ impl Incidents {
         };
         if is_field(&body.kind) && !titles::is_replaced(&case, erased) {
             let problem = Problem::new("fields of an incident are changed, not erased");
-            let hint = "a title, type, severity, status or marking can be erased once a later one took its place";
+            let hint = match body.kind.as_str() {
+                "opened/1" => "what an incident was opened with stays; a later title takes its place in lists",
+                "status/1" => {
+                    "write the same status once more, without its reason (open first what is closed); then this one can be erased"
+                }
+                _ => "a title, type, severity, status or marking can be erased once a later one took its place",
+            };
             return Err(Refused::Wrong(problem.hint(hint)));
         }
         // Without it nothing would tell the body that it names from one that somebody took away.
