@@ -220,7 +220,7 @@ pub struct Answer {
 // people give and read them.
 macro_rules! contents {
     ($($(#[doc = $doc:literal])* $name:ident = $kind:literal {
-        $($(#[doc = $field_doc:literal])* $(#[serde($serde:ident)])? $field:ident: $type:ty,)*
+        $($(#[doc = $field_doc:literal])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty,)*
     })*) => {
         /// What an entry says.
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,7 +235,7 @@ macro_rules! contents {
             #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
             #[serde(deny_unknown_fields)]
             pub struct $name {
-                $($(#[doc = $field_doc])* $(#[serde($serde)])? pub $field: $type,)*
+                $($(#[doc = $field_doc])* $(#[serde($($serde)*)])? pub $field: $type,)*
             }
 
             impl From<$name> for Content {
@@ -577,6 +577,9 @@ contents! {
         /// The number of the mail in the mailbox of the site that took it; 0 for none.
         #[serde(default)]
         mail: u64,
+        /// Until when the party is asked to answer, where it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_by: Option<i64>,
     }
     /// A message to a party was handed over, or could not be: the proof that it was sent.
     Delivered = "delivery/1" {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::content::{Content, PartyStatus, Severity};
 use super::fold::Incident;
 use super::marking::{Marking, Tlp};
-use crate::Problem;
 use crate::problem::{meant, nearest};
+use crate::{Problem, Time};
 
 /// Most entries written at once.
 pub const DRAFTS_MAX: usize = 1_000;
@@ -127,6 +127,14 @@ impl<'k> Members<'k> {
 
     fn marking(&mut self) -> Result<Option<Marking>, Problem> {
         self.take("marking").map(read_marking).transpose()
+    }
+
+    /// Until when an answer is asked for.
+    fn answer_by(&mut self) -> Result<Option<Time>, Problem> {
+        let Some(given) = self.take("answer_by") else { return Ok(None) };
+        let time = given.as_str().and_then(Time::rfc3339).map(|(time, _)| time);
+        let hint = "write it like 2026-11-22T04:50:30Z or 2026-11-22T06:50:30+02:00";
+        time.map(Some).ok_or_else(|| Problem::new("`answer_by` is no time with its zone").hint(hint))
     }
 }
 
@@ -252,13 +260,15 @@ pub struct NewMessage {
     pub attachments: Vec<String>,
     /// How it is marked; as the incident where nothing is said.
     pub marking: Option<Marking>,
+    /// Until when an answer is asked for, where one is.
+    pub answer_by: Option<Time>,
 }
 
 impl NewMessage {
     /// Reads `{"party": ..., "subject": ..., "text": ..., "to": ..., "attachments": [...], "marking": {...},
-    /// "preview": false}`. Also says whether it is only to be shown.
+    /// "answer_by": ..., "preview": false}`. Also says whether it is only to be shown.
     pub fn from_json(value: Value) -> Result<(Self, bool), Problem> {
-        let known = ["party", "to", "subject", "text", "attachments", "marking", "preview"];
+        let known = ["party", "to", "subject", "text", "attachments", "marking", "answer_by", "preview"];
         let mut members = Members::new("a message", value, &known)?;
         let is_preview = match members.take("preview") {
             None => false,
@@ -276,9 +286,9 @@ impl NewMessage {
             Some(Value::String(to)) => Some(to),
             Some(_) => return Err(Problem::new("`to` is not a text")),
         };
-        let marking = members.marking()?;
+        let (marking, answer_by) = (members.marking()?, members.answer_by()?);
         let (party, subject, text) = (members.text("party")?, members.text("subject")?, members.text("text")?);
-        Ok((Self { party, to, subject, text, attachments, marking }, is_preview))
+        Ok((Self { party, to, subject, text, attachments, marking, answer_by }, is_preview))
     }
 }
 
@@ -326,15 +336,18 @@ pub struct Telling {
     pub text: String,
     /// How the messages are marked; as the incident where nothing is said.
     pub marking: Option<Marking>,
+    /// Until when answers are asked for, where they are.
+    pub answer_by: Option<Time>,
     /// Whether it goes also to whom the same was sent just now.
     pub again: bool,
 }
 
 impl Telling {
-    /// Reads `{"to": "victims", "subject": ..., "text": ..., "marking": {...}, "send": false, "again": false}`. Also says
-    /// whether it is to be sent.
+    /// Reads `{"to": "victims", "subject": ..., "text": ..., "marking": {...}, "answer_by": ..., "send": false, "again":
+    /// false}`. Also says whether it is to be sent.
     pub fn from_json(value: Value) -> Result<(Self, bool), Problem> {
-        let mut members = Members::new("what is told", value, &["to", "subject", "text", "marking", "send", "again"])?;
+        let mut members =
+            Members::new("what is told", value, &["to", "subject", "text", "marking", "answer_by", "send", "again"])?;
         let mut is_true = |name: &str| match members.take(name) {
             None => Ok(false),
             Some(Value::Bool(given)) => Ok(given),
@@ -342,9 +355,9 @@ impl Telling {
         };
         let (is_sent, again) = (is_true("send")?, is_true("again")?);
         let audience = members.text("to")?.parse().map_err(|why| Problem::new(format!("`to`: {why}")))?;
-        let marking = members.marking()?;
+        let (marking, answer_by) = (members.marking()?, members.answer_by()?);
         let (subject, text) = (members.text("subject")?, members.text("text")?);
-        Ok((Self { audience, subject, text, marking, again }, is_sent))
+        Ok((Self { audience, subject, text, marking, answer_by, again }, is_sent))
     }
 }
 

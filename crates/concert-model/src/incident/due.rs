@@ -1,9 +1,9 @@
 //! What comes due in an incident: tasks, steps of processes and clocks of laws, and who answers for each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::content::Role;
-use super::fold::{Incident, clock_name};
+use super::content::{PartyStatus, Role};
+use super::fold::{Incident, Letter, clock_name};
 use super::process::{Known, Progress, State};
 use crate::Time;
 
@@ -21,6 +21,8 @@ pub enum Kind {
     Clock,
     /// A party answered in an incident that is closed.
     Answer,
+    /// A party was asked to answer by some time, and did not yet.
+    Silence,
     /// A mail waits for a person to say what it is.
     Mail,
     /// A role whose holders have gone.
@@ -49,13 +51,15 @@ impl Kind {
             Self::Step => "step",
             Self::Clock => "clock",
             Self::Answer => "answer",
+            Self::Silence => "silence",
             Self::Mail => "mail",
             Self::Duty => "duty",
         }
     }
 
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Task, Self::Step, Self::Clock, Self::Answer, Self::Mail, Self::Duty];
+    pub const ALL: [Self; 7] =
+        [Self::Task, Self::Step, Self::Clock, Self::Answer, Self::Silence, Self::Mail, Self::Duty];
 }
 
 /// A thing that is to be done by a moment.
@@ -88,7 +92,7 @@ pub struct Due {
 pub fn due(incident: &Incident, known: Known) -> Vec<Due> {
     let mut all: Vec<Due> = clocks(incident).chain(answers(incident)).collect();
     if incident.closed.is_none() && incident.merged_into().is_none() {
-        all.extend(tasks(incident).chain(steps(incident, known)));
+        all.extend(tasks(incident).chain(steps(incident, known)).chain(silences(incident)));
     }
     all.sort_by(|one, other| (one.due, one.kind, &one.name).cmp(&(other.due, other.kind, &other.name)));
     all
@@ -175,6 +179,44 @@ fn answers(incident: &Incident) -> impl Iterator<Item = Due> {
         persons: holders(incident, &[Role::Coordinator]),
         since: Some(letter.stamp.time),
         due: letter.stamp.time,
+        default: None,
+    })
+}
+
+/// The message by which each party that did not answer yet was asked last to do so by some time. What it stopped or
+/// cleaned, or that it refuses, is an answer too.
+pub fn asked(incident: &Incident) -> BTreeMap<&str, (&Letter, Time)> {
+    let mut asked = BTreeMap::new();
+    for letter in &incident.messages {
+        let message = &letter.message;
+        if message.is_answer() {
+            asked.remove(message.party.as_str());
+        } else if let Some(by) = message.answer_by.filter(|_| !message.incoming) {
+            asked.insert(message.party.as_str(), (&**letter, Time(by)));
+        }
+    }
+    asked.retain(|party, (letter, _)| match incident.parties.get(*party) {
+        None => true,
+        Some(known) => match known.status {
+            PartyStatus::Contained | PartyStatus::Cleaned | PartyStatus::Verified | PartyStatus::Refuses => false,
+            PartyStatus::Acknowledged => known.since < letter.stamp,
+            _ => true,
+        },
+    });
+    asked
+}
+
+fn silences(incident: &Incident) -> impl Iterator<Item = Due> {
+    asked(incident).into_iter().map(|(party, (letter, by))| Due {
+        kind: Kind::Silence,
+        name: party.to_owned(),
+        item: String::new(),
+        party: party.to_owned(),
+        title: letter.message.subject.clone(),
+        role: Some(Role::Coordinator),
+        persons: holders(incident, &[Role::Coordinator]),
+        since: Some(letter.stamp.time),
+        due: by,
         default: None,
     })
 }

@@ -7,7 +7,7 @@ use std::io::Read;
 
 use concert_model::incident::journal::from_hex;
 use concert_model::incident::mail::Attached;
-use concert_model::{Attachment, Message, Problem};
+use concert_model::{Attachment, Message, Problem, Time};
 use concert_store::records::{Notice, messages};
 
 use super::compose::recipients;
@@ -54,8 +54,9 @@ pub fn subject(words: &Words) -> String {
 pub fn text(site: &Site, words: &Words) -> String {
     let (name, email) = (&site.settings.site.name, &site.settings.site.email);
     let tlp = words.tlp.word().to_uppercase();
+    let asked = words.answer_by.map(|by| format!("\n\nPlease answer by {}.", Time(by))).unwrap_or_default();
     format!(
-        "TLP:{tlp}\n\n{}\n\n-- \n{name}\n{email}\nPlease keep [{}] in the subject.\n",
+        "TLP:{tlp}\n\n{}{asked}\n\n-- \n{name}\n{email}\nPlease keep [{}] in the subject.\n",
         words.text.trim_end().replace('\r', ""),
         words.number
     )

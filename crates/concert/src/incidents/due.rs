@@ -19,7 +19,7 @@ use super::{Incidents, Refused, known, text, titles};
 /// Most mails that wait which are listed; the rest comes up when they are sorted.
 const MAILS_MAX: usize = 1_000;
 /// Incidents in which something can come due.
-const DUE: [&str; 3] = [text::TASKS, text::PROCESSES, text::CLOCKS];
+const DUE: [&str; 4] = [text::TASKS, text::PROCESSES, text::CLOCKS, text::ASKED];
 
 /// A thing that comes due, with its incident.
 pub struct DueIn {
@@ -101,7 +101,9 @@ impl Incidents {
             let comes_due = |content: &Content| match content {
                 Content::Task(_) | Content::Started(_) | Content::Stepped(_) => true,
                 Content::ClockStarted(_) | Content::ClockMet(_) => true,
-                Content::MessageKept(message) => state.closed.is_some() && message.is_answer(),
+                Content::MessageKept(message) => {
+                    message.answer_by.is_some() || state.closed.is_some() && message.is_answer()
+                }
                 _ => false,
             };
             let seen = case.seen_by(&circle, person);
@@ -286,6 +288,7 @@ fn made(case: &Case, due: &Due) -> Option<Marking> {
         (Kind::Task, Content::Task(task)) => task.name == due.name,
         (Kind::Clock, Content::ClockStarted(clock)) => clock.clock == due.name && clock.party == due.party,
         (Kind::Answer, Content::MessageKept(message)) => message.is_answer() && message.party == due.party,
+        (Kind::Silence, Content::MessageKept(message)) => message.answer_by.is_some() && message.party == due.party,
         (Kind::Step, Content::Started(started)) => due.name.split_once('/').is_some_and(|(run, _)| run == started.run),
         _ => false,
     };

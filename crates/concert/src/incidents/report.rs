@@ -302,6 +302,7 @@ fn drafts(reported: &Reported, own: &Marking) -> Vec<Draft> {
             openpgp: None,
             attachments: Vec::new(),
             mail: 0,
+            answer_by: None,
         };
         drafts.push(Draft { content: message.into(), marking: Some(own.clone()), minutes: 0 });
     }

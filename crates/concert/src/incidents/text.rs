@@ -250,6 +250,8 @@ pub(super) const EFFORT: &str = "effort/1";
 pub(super) const CLOCKS_MET: &str = "clock-met/1";
 /// Incidents in which a person of a party answered.
 pub(super) const ANSWERS: &str = "message/1";
+/// Incidents in which a party was asked to answer by some time.
+pub(super) const ASKED: &str = "asked";
 /// Incidents that were closed.
 pub(super) const CLOSED: &str = "status/1";
 
@@ -314,6 +316,9 @@ pub(super) fn findable(content: &Content) -> Findable {
         }
         Content::MessageKept(message) if message.is_answer() => {
             found.observables.push((KIND.into(), ANSWERS.into()));
+        }
+        Content::MessageKept(message) if message.answer_by.is_some() => {
+            found.observables.push((KIND.into(), ASKED.into()));
         }
         Content::Task(_) => found.observables.push((KIND.into(), TASKS.into())),
         Content::EvidenceAdded(added) => {

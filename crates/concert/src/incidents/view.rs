@@ -1,12 +1,13 @@
 //! Incidents and entries as JSON, for commands and the API.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use concert_model::Time;
 use concert_model::access::{Circle, Person};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
 use concert_model::incident::content::{Content, Custody, Happened, Proposed, Relation, Role};
+use concert_model::incident::due::asked;
 use concert_model::incident::fold::{Clock, Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
 use concert_model::incident::mail::Attached;
@@ -130,16 +131,23 @@ pub fn letter_json(state: &Incident, letter: &Letter) -> Value {
     json!({"time": letter.stamp.time.to_string(), "author": letter.author, "marking": letter.marking, "party": message.party,
         "incoming": message.incoming, "sort": message.sort, "message_id": message.message_id, "answers": message.answers,
         "address": message.address, "subject": message.subject, "text": message.text, "openpgp": message.openpgp,
-        "attachments": files, "mail": message.mail, "notice": message.notice, "delivery": delivery})
+        "attachments": files, "mail": message.mail, "notice": message.notice, "answer_by": message.answer_by.map(time), "delivery": delivery})
 }
 
 /// How long a party is usually silent, in seconds: two days. After that it is asked again.
 const SILENCE_USUAL_SECONDS: i64 = 2 * 86_400;
 
-/// What is to be done about a party that is silent: after each message that waited for longer than is usual.
-fn next_step(party: &Participant, asked: u32, last: Option<Time>, now: Time) -> Option<&'static str> {
+/// What is to be done about a party that is silent: after each message that waited until it was to be answered, or for
+/// longer than is usual where nothing was said.
+fn next_step(
+    party: &Participant,
+    asked: u32,
+    (last, answer_by): (Option<Time>, Option<Time>),
+    now: Time,
+) -> Option<&'static str> {
     use PartyStatus::{Cleaned, Contained, Refuses, Verified};
-    let is_over = last.is_some_and(|last| now.seconds().saturating_sub(last.seconds()) > SILENCE_USUAL_SECONDS);
+    let is_late = |last: Time| now.seconds().saturating_sub(last.seconds()) > SILENCE_USUAL_SECONDS;
+    let is_over = answer_by.map_or_else(|| last.is_some_and(is_late), |by| now > by);
     match asked {
         _ if !is_over || matches!(party.status, Contained | Cleaned | Verified | Refuses) => None,
         0 | 1 => Some("ask-again"),
@@ -160,7 +168,12 @@ fn span(seconds: i64) -> String {
 
 /// A party, and since when it is silent: since the first message that no person of it has answered; and what to do
 /// about that.
-fn party_json(state: &Incident, name: &str, party: &Participant, now: Time) -> Value {
+fn party_json(
+    (state, by): (&Incident, &BTreeMap<&str, (&Letter, Time)>),
+    name: &str,
+    party: &Participant,
+    now: Time,
+) -> Value {
     let (mut messages, mut silent, mut asked, mut last) = (0, None, 0, None);
     for letter in state.conversation(name) {
         messages += 1;
@@ -173,10 +186,13 @@ fn party_json(state: &Incident, name: &str, party: &Participant, now: Time) -> V
             (false, true) => {}
         }
     }
-    let step = silent.and_then(|_| next_step(party, asked, last, now)).filter(|_| !state.held.contains_key(name));
+    let answer_by = by.get(name).map(|(_, by)| *by);
+    let step =
+        silent.and_then(|_| next_step(party, asked, (last, answer_by), now)).filter(|_| !state.held.contains_key(name));
     let silent_for = silent.map(|since: Time| span(now.seconds().saturating_sub(since.seconds()).max(0)));
     json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name),
         "messages": messages, "silent_since": silent.map(|since: Time| since.to_string()), "silent_for": silent_for,
+        "answer_by": answer_by.map(|by| by.to_string()),
         "next_step": step, "held": state.held.get(name)})
 }
 
@@ -258,11 +274,11 @@ fn relation_json(relation: &Relation) -> Value {
 /// One of the lists of an incident; `None` where there is no such list.
 pub fn list<'s>(state: &'s Incident, name: &str, now: Time) -> Option<ListRows<'s>> {
     Some(match name {
-        "parties" => sorted(
-            state.parties.iter(),
-            |(name, _)| (*name).clone(),
-            move |(name, party)| party_json(state, name, party, now),
-        ),
+        "parties" => {
+            let by = asked(state);
+            let row = move |(name, party): &(&String, &Participant)| party_json((state, &by), name, party, now);
+            sorted(state.parties.iter(), |(name, _)| (*name).clone(), row)
+        }
         "tasks" => sorted(
             state.tasks.iter(),
             |(called, _)| (*called).clone(),
@@ -395,7 +411,11 @@ mod tests {
         let check = |status, asked, hours: i64, want: Option<&str>| {
             let party = Participant { status, ..Participant::default() };
             let now = Time(0).plus_seconds(hours * 3_600);
-            assert_eq!(next_step(&party, asked, Some(Time(0)), now), want, "{status:?}, {asked}, {hours} hours");
+            assert_eq!(
+                next_step(&party, asked, (Some(Time(0)), None), now),
+                want,
+                "{status:?}, {asked}, {hours} hours"
+            );
         };
         check(PartyStatus::Told, 1, 48, None);
         check(PartyStatus::Told, 1, 49, Some("ask-again"));
@@ -404,7 +424,7 @@ mod tests {
         check(PartyStatus::NoAnswer, 9, 49, Some("national-team"));
         check(PartyStatus::Cleaned, 1, 490, None);
         check(PartyStatus::Refuses, 2, 490, None);
-        assert_eq!(next_step(&Participant::default(), 0, None, Time(0)), None);
+        assert_eq!(next_step(&Participant::default(), 0, (None, None), Time(0)), None);
         assert_eq!([59, 3_700, 90_000].map(span), ["0m", "1h 1m", "1d 1h"]);
     }
 }

@@ -20,6 +20,7 @@ mod named;
 mod parts;
 mod reported;
 mod served;
+mod silent;
 mod tellings;
 mod unseen;
 mod values;

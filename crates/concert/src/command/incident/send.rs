@@ -2,12 +2,13 @@
 
 use std::io::Read;
 
-use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::draft::NewMessage;
+use concert_model::{Problem, Time};
 use serde_json::{Value, json};
 
 use super::draft::{MinutesArg, OwnMarkingArgs};
+use super::times::ahead;
 use super::{print_written, refused};
 use crate::drive::message;
 use crate::incidents::{Incidents, Post, Preview};
@@ -17,7 +18,7 @@ use crate::wire::Site;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host 192.0.2.7\" letter.txt --preview\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"The log\" --text \"See the file.\" --attach 5e8f1481"
+    after_help = "Examples:\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host 192.0.2.7\" letter.txt --preview\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"The log\" --text \"See the file.\" --attach 5e8f1481\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your logs\" --text \"Who reached it?\" --answer-by 2d"
 )]
 pub(super) struct SendArgs {
     /// Number or identity of the incident.
@@ -37,6 +38,9 @@ pub(super) struct SendArgs {
     /// The text.
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
+    /// Ask for an answer until then, which is shown as due: 2026-11-22T04:50:30Z, or how long from now ("2d").
+    #[arg(long, value_name = "TIME", value_parser = ahead)]
+    answer_by: Option<Time>,
     /// Evidence that goes with it, by its SHA-256; it must have been released to the party.
     #[arg(long = "attach", value_name = "EVIDENCE")]
     attachments: Vec<String>,
@@ -79,6 +83,7 @@ pub(super) async fn run(args: &SendArgs, site: &Site, incidents: &Incidents, per
         text,
         attachments: args.attachments.clone(),
         marking: args.marking.marking(),
+        answer_by: args.answer_by,
     };
     let post = Post::of(site).await.map_err(Failure::outside)?;
     let ask = args.minutes.ask(person);

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
-use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::draft::{Audience, Telling};
+use concert_model::{Problem, Time};
 use serde_json::{Value, json};
 
 use super::draft::{MinutesArg, OwnMarkingArgs};
 use super::send::words;
+use super::times::ahead;
 use super::{print_written, refused};
 use crate::drive::message;
 use crate::incidents::{Incidents, Post};
@@ -31,6 +32,9 @@ pub(super) struct TellArgs {
     /// Template of the subject.
     #[arg(long, value_name = "TEXT")]
     subject: String,
+    /// Ask for answers until then, which are shown as due: 2026-11-22T04:50:30Z, or how long from now ("2d").
+    #[arg(long, value_name = "TIME", value_parser = ahead)]
+    answer_by: Option<Time>,
     /// Send; without it is shown what would be sent.
     #[arg(long)]
     send: bool,
@@ -54,6 +58,7 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
         subject: args.subject.clone(),
         text: words(&args.template)?,
         marking: args.marking.marking(),
+        answer_by: args.answer_by,
         again: args.again,
     };
     let post = Post::of(site).await.map_err(Failure::outside)?;

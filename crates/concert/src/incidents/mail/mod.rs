@@ -50,6 +50,9 @@ pub struct Words {
     pub attachments: Vec<Attached>,
     /// Message-ID of the message that it answers; empty for none.
     pub answers: String,
+    /// Until when an answer is asked for, where one is.
+    #[serde(default)]
+    pub answer_by: Option<i64>,
 }
 
 /// A message that is to be queued.
@@ -109,6 +112,7 @@ async fn queue(change: &mut Change<'_>, now: Time, home: &Home, letter: Outgoing
         openpgp: None,
         attachments: words.attachments,
         mail: 0,
+        answer_by: words.answer_by,
     };
     Ok(Draft { content: message.into(), marking: Some(marking), minutes: 0 })
 }

@@ -58,6 +58,7 @@ pub(super) fn kept(row: &MailRow, incoming: &Incoming) -> MessageKept {
         openpgp: Some(incoming.openpgp.clone()),
         attachments: incoming.attachments.clone(),
         mail: row.seq.cast_unsigned(),
+        answer_by: None,
     }
 }
 

@@ -178,6 +178,10 @@ impl Incidents {
         is_known(state, &new.party, listed.is_some())?;
         known.may_be_told(&new.party)?;
         let marking = marking(ask.person, circle, new)?;
+        if let Some(by) = new.answer_by.filter(|by| *by <= ask.now) {
+            let problem = Problem::new(format!("an answer cannot be asked for by {by}, which is past"));
+            return Err(Refused::Wrong(problem.hint("give a time to come with its zone, or leave `answer_by` out")));
+        }
         let words = format!("{}\n{}", new.subject, new.text);
         known.names_no_neighbour(&new.party, &words)?;
         let attachments = admit::released(state, &new.party, &new.attachments)?;
@@ -195,6 +199,7 @@ impl Incidents {
             text: new.text.clone(),
             attachments,
             answers: answers.map(|letter| letter.message.message_id.clone()).unwrap_or_default(),
+            answer_by: new.answer_by.map(|by| by.0),
         };
         let marking = of_reporter(case, &new.party).unwrap_or(marking);
         let notice = notice(&case.id, &new.party, to.join(","), via, ask.now);

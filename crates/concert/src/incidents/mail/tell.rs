@@ -148,6 +148,7 @@ impl Incidents {
                 subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
                 text: render::words("the template", &telling.text, &facts).map_err(Refused::Wrong)?,
                 marking: telling.marking.clone(),
+                answer_by: telling.answer_by,
                 party: party.clone(),
                 ..NewMessage::default()
             };

@@ -139,6 +139,7 @@ async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise
             text: "t".into(),
             attachments: Vec::new(),
             answers: String::new(),
+            answer_by: None,
         },
         marking: Marking::of(Tlp::Amber),
     };
