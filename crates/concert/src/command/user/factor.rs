@@ -1,9 +1,11 @@
 //! `concert user second-factor NAME`: nothing is kept until a code shows that the app has the secret.
 
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 
 use concert_model::Problem;
 use concert_store::records::{By, NewFactor, Records};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 
 use super::{need_user, nobody, print_secret};
 use crate::login::{code, secret};
@@ -22,8 +24,13 @@ pub(super) async fn run(name: &str, site: &str, records: &Records, by: &By) -> R
         tell("there is a second factor already; the new one takes its place\n");
     }
     let factor = code::new_secret()?;
+    let uri = code::uri(site, &user.name, &factor);
+    // Beside the text, which programs read: whoever sits there points a telephone at it.
+    if std::io::stderr().is_terminal() {
+        tell(&picture(&uri));
+    }
     let mut out = Out::stdout();
-    out.write(format!("{}\n", code::uri(site, &user.name, &factor)).as_bytes())?;
+    out.write(format!("{uri}\n").as_bytes())?;
     out.finish()?;
     drop(out);
     let step = confirmed(&factor)?;
@@ -58,7 +65,34 @@ fn confirmed(factor: &[u8]) -> Result<i64, Failure> {
     Err(Failure::usage(Problem::new("no right code was given").hint("nothing was changed")))
 }
 
+/// A QR code of a text, white on the black of most terminals; nothing where the text is too long for one.
+fn picture(text: &str) -> String {
+    let Ok(code) = QrCode::new(text) else { return String::new() };
+    // What is dark on paper is left empty.
+    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    format!("{drawn}\n")
+}
+
 fn tell(text: &str) {
     // A closed standard error leaves nobody to tell.
     std::io::stderr().write_all(text.as_bytes()).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_app_takes_up_is_drawn_with_a_margin_around_it() {
+        let drawn = picture(&code::uri("CERT Example", "jane", &[7; 20]));
+        let lines: Vec<Vec<char>> = drawn.lines().map(|line| line.chars().collect()).collect();
+        // A code of 41 to 57 modules, and four on each side; two of them in a line.
+        let width = lines[0].len();
+        assert!((49..=65).contains(&width) && lines.len() == width.div_ceil(2), "{drawn}");
+        let whole = &lines[..lines.len() - 1];
+        assert!(whole.iter().all(|line| line.len() == width && line[..4].iter().all(|c| *c == '█')), "{drawn}");
+        // The corner of a code: seven modules that are dark on paper.
+        assert!(lines[2][4..11].iter().all(|c| *c != '█'), "{drawn}");
+        assert_eq!(picture(&"x".repeat(5_000)), "");
+    }
 }
