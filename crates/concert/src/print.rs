@@ -152,6 +152,7 @@ pub struct Table<W: Write> {
     columns: Vec<String>,
     rows: usize,
     aligned: table::Aligned,
+    when_empty: &'static str,
 }
 
 impl<W: Write> Table<W> {
@@ -159,7 +160,13 @@ impl<W: Write> Table<W> {
     pub fn new(out: Out<W>, format: Format, limit: usize, columns: &[&str]) -> Self {
         let columns: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
         let aligned = table::Aligned::new(&columns);
-        Self { out, format, limit, columns, rows: 0, aligned }
+        Self { out, format, limit, columns, rows: 0, aligned, when_empty: "" }
+    }
+
+    /// What people are told on standard error where there is no row: that this is no mistake, and what to do next.
+    #[must_use]
+    pub fn when_empty(self, when_empty: &'static str) -> Self {
+        Self { when_empty, ..self }
     }
 
     /// Prints a row, its values in the order of the columns. Says whether more rows are wanted.
@@ -204,6 +211,9 @@ impl<W: Write> Table<W> {
         self.out.finish()?;
         if self.limit != 0 && self.rows > self.limit && !self.out.is_closed() {
             tell_cut(self.limit);
+        }
+        if self.rows == 0 && self.format == Format::Table && !self.when_empty.is_empty() {
+            note(self.when_empty)?;
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Which {
     }
 
     pub(super) fn print(&self, found: &[Audited]) -> Result<Exit, Failure> {
-        let mut table = self.rows.table(&COLUMNS);
+        let mut table = self.rows.table(&COLUMNS).when_empty("nothing of that is in the log");
         for row in found {
             if !table.row(&values(row))? {
                 break;

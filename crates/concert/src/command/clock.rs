@@ -114,7 +114,7 @@ async fn print_due(args: &DueArgs, incidents: &Incidents, person: &Person, now: 
     let horizon = args.within.map(|within| now.plus_seconds(i64::try_from(within.as_secs()).unwrap_or(i64::MAX)));
     let due = incidents.due(person, now).await.map_err(refused)?;
     let columns = ["due", "state", "clock", "party", "incident", "title", "since"];
-    let mut table = args.rows.table(&columns);
+    let mut table = args.rows.table(&columns).when_empty("no clock runs; `concert incident clock N start` starts one");
     for one in due.iter().filter(|one| one.due.kind == Kind::Clock) {
         if horizon.is_some_and(|horizon| one.due.due > horizon) {
             break;

@@ -215,7 +215,7 @@ fn row(party: &Party, one: &Contact, doing: Option<Doing>) -> [Value; 15] {
 }
 
 fn list(args: &Rows, parties: &[Party], known: &Known) -> Result<Exit, Failure> {
-    let mut table = args.table(&COLUMNS);
+    let mut table = args.table(&COLUMNS).when_empty("there are no contacts; `concert contact import` brings them");
     for values in rows(parties, known) {
         if !table.row(&values)? {
             break;

@@ -37,7 +37,7 @@ use crate::wire::Site;
 /// Open incidents, work on them, and see who can see what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  concert incident open \"Scans of a bank\" --type scanner --severity high --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident due --mine --as anna\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host\" letter.txt --preview\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
+    after_help = "Examples:\n  concert incident open \"Scans of a bank\" --type scanner --severity high --tlp amber\n  concert incident list --status open\n  concert incident show 'CERT-EX#2026-000001'\n  concert incident write 'CERT-EX#2026-000001' note text=\"Called the operator.\"\n  concert incident write 'CERT-EX#2026-000001' party party=\"Example Net\" status=told text=\"by telephone\"\n  concert incident write 'CERT-EX#2026-000001' status status=closed reason=\"All are clean.\"\n  concert incident who-can-see 'CERT-EX#2026-000001'\n  concert incident chain 'CERT-EX#2026-000001' --upstream 198.51.100.9\n  concert incident clock 'CERT-EX#2026-000001' start nis2-early-warning --since 2h\n  concert incident due --mine --as anna\n  concert incident cost --by work --since 2026-11-01\n  concert incident search 192.0.2.7\n  concert incident send 'CERT-EX#2026-000001' --party \"Example Net\" --subject \"Your host\" letter.txt --preview\n  concert incident merge 'CERT-EX#2026-000002' --into 'CERT-EX#2026-000001' --reason \"the same intruder\"\n  concert incident about 'hxxp://evil[.]example/a'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -355,7 +355,8 @@ fn print_written(written: &Written, rows: &AllRows) -> Result<Exit, Failure> {
 }
 
 async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table =
+        args.rows.table(&COLUMNS).when_empty("you see no such incident; `concert incident open` begins one");
     let filter = Filter {
         status: args.status.clone(),
         classification: args.classification.clone(),
@@ -428,7 +429,7 @@ async fn log(args: &LogArgs, incidents: &Incidents, person: &Person) -> Result<E
     let wanted = wanted.of_kinds(args.kind.as_deref()).map_err(Failure::usage)?;
     let log = incidents.log_of(person, &args.incident, &wanted, (args.after, limit));
     let entries = log.await.map_err(refused)?;
-    let mut table = args.rows.table(&ENTRY_COLUMNS);
+    let mut table = args.rows.table(&ENTRY_COLUMNS).when_empty("you see no such entry");
     for kept in entries {
         if !table.row(&entry_row(&entry_json(&kept)))? {
             break;
@@ -441,7 +442,13 @@ async fn log(args: &LogArgs, incidents: &Incidents, person: &Person) -> Result<E
 async fn search(args: &SearchArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let mut limit = if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 };
     let (words, mut below) = (args.words.join(" "), None);
-    let mut table = args.rows.table(&["incident", "title", "seq", "time", "author", "kind", "content", "merged_into"]);
+    if words.trim().is_empty() {
+        return Err(Failure::usage(Problem::new("no word was given").hint("say what to look for: 192.0.2.7")));
+    }
+    let mut table = args
+        .rows
+        .table(&["incident", "title", "seq", "time", "author", "kind", "content", "merged_into"])
+        .when_empty("no entry that you see has all these words");
     // One question looks at so many entries and no more, and says where the next goes on.
     'all: loop {
         let (found, next) = incidents.search(person, &words, Slice { limit, below }).await.map_err(refused)?;

@@ -192,7 +192,7 @@ async fn values(incidents: Option<&Incidents>, row: &MailRow) -> Result<[Value; 
 }
 
 async fn list(args: &ListArgs, site: &Site) -> Result<Exit, Failure> {
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table = args.rows.table(&COLUMNS).when_empty("no such mail is kept");
     let filter = MailFilter {
         state: args.state.clone(),
         kind: args.kind.clone(),

@@ -166,7 +166,7 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let site = runtime.block_on(Site::open_to_look(settings))?;
     let reach = runtime.block_on(super::reach(site_arg, &site.store, Kept::Notices))?;
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table = args.rows.table(&COLUMNS).when_empty("no such notice was made");
     let filter = NoticeFilter {
         state: args.state.clone(),
         name: args.name.clone(),

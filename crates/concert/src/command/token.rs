@@ -100,7 +100,7 @@ async fn create(args: &CreateArgs, records: &Records, by: &By) -> Result<Exit, F
 
 async fn list(args: &ListArgs, records: &Records) -> Result<Exit, Failure> {
     let now = wire::now();
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table = args.rows.table(&COLUMNS).when_empty("there are no tokens; `concert token create` makes one");
     for token in records.tokens(args.user.as_deref()).await? {
         if !table.row(&values(&token, now))? {
             break;

@@ -233,7 +233,7 @@ impl Incidents {
     async fn may_join(&self, change: &mut Change<'_>, join: Join, first: &Case, second: &Case) -> Result<(), Refused> {
         let (one, other) = (&first.head.number, &second.head.number);
         if first.id == second.id {
-            return Err(wrong(format!("{one} is joined with itself")));
+            return Err(wrong(format!("{one} cannot be joined with itself")));
         }
         if first.head.merged_into().is_some() {
             return Err(wrong(format!("{one} was merged already")));
@@ -631,7 +631,10 @@ impl Chosen {
             return Err(absent(format!("there is no entry {seq} in {}", case.head.number)));
         }
         match entries.len() {
-            0 => Err(wrong("nothing was chosen to be moved")),
+            0 => {
+                let problem = Problem::new("nothing was chosen to be moved");
+                Err(Refused::Wrong(problem.hint("choose parties, observables, hosts or entries")))
+            }
             some if some > DRAFTS_MAX => {
                 Err(wrong(format!("at most {DRAFTS_MAX} entries are moved at once; these are {some}")))
             }

@@ -242,7 +242,12 @@ impl Incidents {
     /// Erases what an entry says, by its number. One that the person does not see is not there.
     pub async fn erase_entry(&self, ask: Ask<'_>, name: &str, seq: u64, reason: &str) -> Result<Written, Refused> {
         let reason = reason.to_owned();
-        let none = || absent(format!("there is no entry {seq} in it"));
+        let none = || {
+            let problem = Problem::new(format!("there is no entry {seq} in it"));
+            Refused::Absent(
+                problem.hint("`concert incident log` and `GET /api/v1/incidents/{id}/entries` have their numbers"),
+            )
+        };
         let log = self.log(ask.person, name, seq.saturating_sub(1), 1).await?;
         // Of entries that show here because of a merge each is erased where it was written.
         let home = log.first().filter(|kept| kept.seq == seq).map(|kept| kept.header.incident.clone());

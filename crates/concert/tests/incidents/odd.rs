@@ -75,3 +75,28 @@ fn a_process_that_cannot_be_read_is_named_once() {
     let (code, out, _) = site.run(&["process", "check", &file]);
     assert!(code == 1 && out.matches("odd.toml").count() == 1, "{code} {out}");
 }
+
+#[test]
+fn nothing_to_show_is_told_to_people_and_what_says_nothing_is_refused() {
+    let site = Site::new();
+    let number = site.open("One");
+    for (args, want) in [
+        (&["incident", "list", "--status", "closed"][..], "`concert incident open` begins one"),
+        (&["incident", "due", "--mine", "--as", "nobody-is-called-so"], "there is no user"),
+        (&["incident", "chain", &number], "entries of the kind `relation`"),
+        (&["incident", "process", &number], "no process is followed"),
+        (&["evidence", "list", &number], "`concert evidence add`"),
+    ] {
+        let (_, out, err) = site.run(&[args, &["--format", "table"]].concat());
+        assert!(out.is_empty() && err.contains(want), "{args:?}: {out} {err}");
+        // Programs get what they ask for and nothing beside it.
+        let (code, out, err) = site.run(&[args, &["--format", "json"]].concat());
+        assert!(code != 0 || (out.as_str(), err.as_str()) == ("[]\n", ""), "{args:?}: {out} {err}");
+    }
+    site.odd(&number, &["incident", "about", " "], "no value was given");
+    site.odd(&number, &["incident", "search", ""], "no word was given");
+    site.odd(&number, &["incident", "erase", &number, "5", "--reason", "x"], "have their numbers");
+    let split =
+        ["incident", "split", &number, "--title", "t", "--type", "scanner", "--severity", "low", "--tlp", "amber"];
+    site.odd(&number, &[&split[..], &["--reason", "x"]].concat(), "choose parties, observables, hosts or entries");
+}

@@ -48,7 +48,7 @@ const CUSTODY: [&str; 6] = ["time", "act", "person", "whom", "place", "reason"];
 
 pub(super) async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.exhibits(person, &args.incident).await.map_err(refused)?;
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table = args.rows.table(&COLUMNS).when_empty("there is no evidence; `concert evidence add` adds some");
     for (sha256, exhibit) in state.evidence.iter().filter(|(_, exhibit)| exhibit.added.is_some()) {
         let item = exhibit_json(sha256, exhibit);
         let at = |name: &str| item.get(name).cloned().unwrap_or_default();

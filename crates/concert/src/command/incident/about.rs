@@ -1,5 +1,6 @@
 //! What is known of a value: in the journals of all incidents, and in the events.
 
+use concert_model::Problem;
 use concert_model::access::Person;
 use concert_pipeline::observables;
 use serde_json::json;
@@ -30,6 +31,9 @@ pub(super) async fn run(
     person: &Person,
     site: &Site,
 ) -> Result<Exit, Failure> {
+    if args.value.trim().is_empty() {
+        return Err(Failure::usage(Problem::new("no value was given").hint("say what to look for: 192.0.2.7")));
+    }
     let about = incidents.about(person, &args.value).await.map_err(refused)?;
     let one = observables::one(&args.value);
     let seen = seen(site, person, one.iter()).await?.and_then(|mut seen| seen.pop());

@@ -105,7 +105,9 @@ pub(super) async fn run(args: &ChainArgs, incidents: &Incidents, person: &Person
 }
 
 fn print(args: &ChainArgs, columns: &[&str], rows: Vec<Value>) -> Result<Exit, Failure> {
-    let mut table = args.rows.table(columns);
+    let mut table = args.rows.table(columns).when_empty(
+        "nothing of that is known; entries of the kind `relation` say who reached whom, and `host` whose a host is",
+    );
     for row in rows {
         let values: Vec<Value> = columns.iter().map(|name| row.get(*name).cloned().unwrap_or_default()).collect();
         if !table.row(&values)? {

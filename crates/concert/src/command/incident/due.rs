@@ -24,7 +24,7 @@ const COLUMNS: [&str; 12] =
 
 pub(super) async fn run(args: &DueArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let now = wire::now();
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table = args.rows.table(&COLUMNS).when_empty("nothing is due");
     for one in incidents.due(person, now).await.map_err(refused)? {
         if args.mine && !one.due.persons.contains(&person.name) {
             continue;

@@ -177,7 +177,7 @@ pub(super) async fn run(args: &MailArgs, site: &Site, incidents: &Incidents, per
 }
 
 async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let mut table = args.rows.table(&HELD);
+    let mut table = args.rows.table(&HELD).when_empty("no mail waits for a person");
     let part = (0, if args.rows.limit == 0 { usize::MAX } else { args.rows.limit + 1 });
     for (number, row) in incidents.held_mails(person, args.incident.as_deref(), part).await.map_err(refused)? {
         let received = row.received.to_string();
@@ -200,7 +200,8 @@ async fn list(args: &ListArgs, incidents: &Incidents, person: &Person) -> Result
 
 async fn thread(args: &ThreadArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.show(person, &args.incident).await.map_err(refused)?;
-    let mut table = args.rows.table(&LETTERS);
+    let mut table =
+        args.rows.table(&LETTERS).when_empty("no message was sent or came in; `concert incident send` sends one");
     let is_wanted = |party: &str| args.party.as_ref().is_none_or(|wanted| is_same_name(wanted, party));
     for letter in state.messages.iter().filter(|letter| is_wanted(&letter.message.party)) {
         let row = letter_json(&state, letter);

@@ -32,7 +32,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let all = incidents.observables(person, &args.incident, None, |values| 0..values.len()).await.map_err(refused)?;
     let seen = seen(site, person, all.values.iter().map(|pulled| &pulled.one)).await?.unwrap_or_default();
-    let mut table = args.rows.table(&COLUMNS);
+    let mut table = args.rows.table(&COLUMNS).when_empty("it names no value");
     for (at, pulled) in all.values.iter().enumerate() {
         if !table.row(&pulled_members(pulled, seen.get(at)).map(|(_, value)| value))? {
             break;

@@ -199,7 +199,10 @@ async fn start(
 
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
     let state = incidents.own(person, &args.incident).await.map_err(refused)?;
-    let mut table = args.rows().table(&COLUMNS);
+    let mut table = args
+        .rows()
+        .table(&COLUMNS)
+        .when_empty("no process is followed; `concert process list` has them, and `... start NAME` begins one");
     for step in steps_json(&state, wire::now()) {
         table.row(&COLUMNS.map(|name| step.get(name).cloned().unwrap_or_default()))?;
     }

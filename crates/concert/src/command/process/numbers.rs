@@ -61,7 +61,7 @@ pub(super) fn run(args: &NumbersArgs, site_arg: &SiteArg) -> Result<Exit, Failur
     })?;
     let at = |row: &Value, name: &str| row.get(name).cloned().unwrap_or_default();
     let Some(name) = process else {
-        let mut table = rows.table(&ALL);
+        let mut table = rows.table(&ALL).when_empty("no process was followed yet");
         for (name, numbers) in &counted {
             let row = numbers_json(name, numbers);
             let proposals = json!(numbers.proposals.len());
