@@ -768,7 +768,7 @@ contents! {
         outcome: String,
         /// Until when a decision is held, or is wished to be.
         until: Option<i64>,
-        /// Why: needed to skip, to hold, and to ask for that.
+        /// Why: needed to skip, to hold, to ask for that, and to do the triage of what nothing is linked to.
         reason: String,
     }
     /// The closing questions about a run were asked, and this was the answer. None: nothing to say.

@@ -83,6 +83,12 @@ fn with_hint(process: &Process, stepped: &Stepped, why: String) -> Problem {
     let meeting = process.step(&stepped.step).and_then(|step| step.meets);
     let problem = Problem::new(why);
     match meeting.filter(|_| stepped.deed == Deed::Done && problem.what.contains(" cannot be done: ")) {
+        Some(Meeting::Triage) => {
+            problem.hint("entries `event` and `notice` link what it began with; the reason is that of the step (`reason`)")
+        }
+        Some(Meeting::Closing) if problem.what.contains("closing questions") => problem.hint(
+            "`concert incident process N answer`, or an entry `feedback`, whose `answers` are [] where there is nothing to change",
+        ),
         Some(Meeting::Notify) => problem.hint("`concert incident write N host host=... party=...`, then `party party=... status=told`"),
         Some(Meeting::Findings) => problem.hint(
             "`concert incident write N indicators finding=... observables='[{\"of\": \"ip\", \"value\": \"192.0.2.7\"}]'`, or `observables='[]' reason=...`",

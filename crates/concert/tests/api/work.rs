@@ -258,8 +258,15 @@ fn processes_clocks_and_cost_are_worked_with() {
     assert_eq!(ready.len(), 1, "{ready:?}");
     assert!(ready[0]["due"].is_string() && !waiting.is_empty() && steps("").len() == 1 + waiting.len());
     anna.want("GET", &at("/processes?state=redy"), &Value::Null, 400);
-    let step = json!({"run": "infected-host", "step": ready[0]["step"], "deed": "done", "reason": "by telephone"});
-    anna.post(&at("/entries"), json!({"kind": "step", "content": step}));
+    let step = |more: Value| {
+        let mut step = json!({"run": "infected-host", "step": ready[0]["step"], "deed": "done"});
+        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"kind": "step", "content": step})
+    };
+    // What is lacking is told with the entries that bring it.
+    let lacking = anna.want("POST", &at("/entries"), &step(json!({})), 400);
+    assert!(lacking["hint"].as_str().unwrap().contains("entries `event` and `notice`"), "{lacking}");
+    anna.post(&at("/entries"), step(json!({"reason": "by telephone"})));
     assert_eq!(steps("?state=done").len(), 1);
 
     let laws = anna.get("/clocks")["clocks"].as_array().unwrap().clone();
