@@ -127,9 +127,8 @@ impl World {
     /// What could not be delivered is looked at by each test itself.
     fn once(&self) {
         let out = concert(&self.site(), &["run", "--once"]).output().unwrap();
-        let is_undelivered = || {
-            out.status.code() == Some(3) && String::from_utf8_lossy(&out.stderr).contains("could not be delivered")
-        };
+        let is_undelivered =
+            || out.status.code() == Some(3) && String::from_utf8_lossy(&out.stderr).contains("could not be delivered");
         assert!(out.status.success() || is_undelivered(), "{out:?}");
     }
 
