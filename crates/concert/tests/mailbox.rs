@@ -1669,7 +1669,7 @@ async fn whoever_complains_or_is_asked_is_written_to_in_their_language() {
     template("de/proof.subject.j2", "Erreichen wir {{ party.name }}?");
     template("fi/receipt.subject.j2", "Viesti saapui, {{ tikcet }}");
     let refused = concert(&world.site(), &["check"]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let said = String::from_utf8([refused.stdout, refused.stderr].concat()).unwrap();
     assert!(said.contains("templates/fi/receipt.subject.j2:1:") && said.contains("known are site, ticket"), "{said}");
     template("fi/receipt.subject.j2", "Viesti saapui");
     let parties = PARTIES.replace("mail,purpose", "mail,language,purpose").replace("example,", "example,de-AT,");

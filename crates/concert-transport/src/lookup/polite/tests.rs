@@ -229,7 +229,7 @@ async fn others_are_asked_through_the_proxy_and_this_machine_is_not() {
         given.polite = Polite::new(given.options.clone(), NOW).await.unwrap();
         assert!(given.get("https://rdap.example/ip/192.0.2.1").await.is_err());
         assert_eq!(proxy.asked(), [want_of], "{scheme}");
-        let here = given.server.url("/x");
+        let here = format!("http://{}/x", given.server.address());
         let own = Want { may_be_here: true, ..want(&here) };
         assert_eq!(given.want(&own, NOW).await, Ok(format!("{here} here")));
         assert!(given.get("https://127.0.0.1/x").await.unwrap_err().contains("not on the Internet"));
