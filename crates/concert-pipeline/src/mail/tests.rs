@@ -96,7 +96,7 @@ fn bounces_without_a_delivery_status_are_known_too() {
         "From: postmaster@net.example\nSubject: Undeliverable: x",
         "Delivery has failed to these recipients or groups:\n\nabuse@net.example<mailto:abuse@net.example>\nThe email address you entered couldn't be found. Please check the recipient's email address and try to resend the message.\n\n\
          Diagnostic information for administrators:\n\nGenerating server: mx.net.example\n\nabuse@net.example\n#550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found ##\n",
-        &["abuse@net.example hard"],
+        &["abuse@net.example hard 5.1.10"],
         &[],
     );
     check(
