@@ -74,12 +74,7 @@ pub struct Telling {
 
 impl Telling {
     pub(crate) async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
-        if self.notices.iter().any(|notice| notice.gathers > 0) {
-            let others = records::gather_notices(change, &self.notices).await?;
-            records::insert_notices(change, self.now, &self.home, &others).await.map(drop)?;
-        } else {
-            records::insert_notices(change, self.now, &self.home, &self.notices).await.map(drop)?;
-        }
+        records::insert_notices(change, self.now, &self.home, &self.notices).await.map(drop)?;
         for (name, batch, due) in &self.cursors {
             records::move_cursor(change, name, *batch, *due).await?;
         }

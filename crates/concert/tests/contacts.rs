@@ -475,47 +475,6 @@ fn the_schedule_of_a_party_holds_in_place_of_that_of_the_notice_where_it_comes_f
 }
 
 #[test]
-fn what_is_told_at_once_is_gathered_for_whoever_has_a_time_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let site = site(folder.path());
-    let later = jiff::Timestamp::now().as_second() + 6 * 3_600;
-    let own = format!("at {:02}:{:02}", later / 3_600 % 24, later / 60 % 60);
-    let parties = format!(
-        "party,prefixes,mail,purpose,schedule\nOwn,192.0.2.0/25,a@own.example,abuse,{own}\nOwn,,b@own.example,abuse,{own}\n\
-         Both,192.0.2.128/25,now@both.example,abuse,\nBoth,,later@both.example,abuse,{own}\n"
-    );
-    fs::write(folder.path().join("parties.csv"), parties).unwrap();
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
-    let ingest = |hosts: &[u8]| {
-        let event = |host: &u8| format!("{{\"source.ip\":\"192.0.2.{host}\",\"classification.type\":\"scanner\"}}\n");
-        fs::write(folder.path().join("now.ndjson"), hosts.iter().map(event).collect::<String>()).unwrap();
-        concert(&site, &["ingest", "--feed", "given", &file("now.ndjson")]);
-    };
-    [&[1, 2, 200][..], &[3, 201], &[1, 4]].into_iter().for_each(ingest);
-    let told = |party: &str| {
-        let rows = concert(&site, &["notice", "list", "--format", "ndjson"]);
-        let of = rows.iter().filter(|row| text(row, "key") == party);
-        let mut told: Vec<_> = of.map(|row| (text(row, "to").to_owned(), row["events"].as_u64().unwrap())).collect();
-        told.sort();
-        told
-    };
-    let of = |to: &str, events| (to.to_owned(), events);
-    assert_eq!(told("Own"), [of("a@own.example,b@own.example", 4)]);
-    // Where one of them is told at once, what each is told stays beside what the others are.
-    let (now, then) = ("now@both.example", "later@both.example");
-    assert_eq!(told("Both"), [of(then, 1), of(then, 1), of(now, 1), of(now, 1)]);
-    let rows = concert(&site, &["notice", "list", "--format", "ndjson"]);
-    let id = rows.iter().find(|row| text(row, "key") == "Own").map(|row| text(row, "id").to_owned()).unwrap();
-    let shown = concert(&site, &["notice", "show", &id, "--format", "ndjson"]);
-    let addresses = shown[0].to_string();
-    assert!(
-        ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"].iter().all(|one| addresses.contains(one)),
-        "{addresses}"
-    );
-}
-
-#[test]
 fn who_has_a_time_of_its_own_gets_one_notice_then_whatever_the_notice_tells_before() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

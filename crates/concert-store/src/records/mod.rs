@@ -4,7 +4,6 @@ mod approval;
 mod audit;
 mod credentials;
 mod feeds;
-mod gathering;
 mod health;
 pub mod incidents;
 mod learned;
@@ -52,7 +51,6 @@ pub use told::Told;
 pub use users::{UserChange, add_user_in, administrators_in, change_user_in, disable_user_in, find_user};
 
 pub(crate) use feeds::count_hour;
-pub(crate) use gathering::gather_notices;
 pub(crate) use reports::{insert_report, settle_report};
 pub(crate) use telling::{insert_notices, move_cursor, tell_early};
 pub(crate) use told::forget_told;

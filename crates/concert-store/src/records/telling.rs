@@ -45,9 +45,6 @@ pub struct NewNotice {
     pub tlp: Option<Tlp>,
     /// When it is to be sent.
     pub due: Time,
-    /// Its events go into one that waits for the same, as long as both have no more events than these; 0 where it is
-    /// always a notice of its own.
-    pub gathers: u64,
 }
 
 /// What the numbers and Message-IDs of a site's notices end in, so that no two sites have the same.

@@ -39,9 +39,6 @@ pub struct Kind {
 /// An event knows when its problem was seen before at most so far back.
 const LOOK_BACK_SECONDS_MAX: i64 = 366 * 86_400;
 
-/// What is due sooner may be on its way already, and takes nothing more.
-const GATHER_SECONDS_MIN: i64 = 600;
-
 impl Kind {
     fn takes(&self, event: &Event<'_>) -> bool {
         self.condition.as_ref().is_none_or(|condition| condition.holds(event))
@@ -542,13 +539,7 @@ async fn tell(
         for members in sets {
             let made = NewNotice { key: key.clone(), party: party.clone(), members, tlp, ..pattern.clone() };
             match &told {
-                Some((book, barred)) => {
-                    let first = telling.notices.len();
-                    responsible::address(site, book, barred, made, clock, &mut telling.notices);
-                    if notice.when.is_at_once() {
-                        gather_until_due(telling.notices.get_mut(first..).unwrap_or_default(), notice.events_max, now);
-                    }
-                }
+                Some((book, barred)) => responsible::address(site, book, barred, made, clock, &mut telling.notices),
                 None => telling.notices.push(made),
             }
         }
@@ -557,14 +548,6 @@ async fn tell(
         responsible::wait_for_approval(telling.notices.get_mut(before..).unwrap_or_default());
     }
     Ok(())
-}
-
-/// Lets what a party is told of a report go into what waits already, where everybody of it wishes to be told later.
-fn gather_until_due(made: &mut [NewNotice], events_max: u64, now: Time) {
-    let late = now.plus_seconds(GATHER_SECONDS_MIN);
-    if made.iter().all(|one| one.due >= late) {
-        made.iter_mut().for_each(|one| one.gathers = events_max);
-    }
 }
 
 /// What all notices of a kind have in common. Tens of thousands may be made at once.
