@@ -225,6 +225,11 @@ fn parse_iso(text: &[u8]) -> Option<(Local, Option<i64>)> {
 
 /// A time without separators, or of the log of a web server, in the shape that [`parse_iso`] reads.
 fn respelled(text: &[u8]) -> Option<Vec<u8>> {
+    // Nothing so long is a time.
+    const BYTES_MAX: usize = 48;
+    if text.len() > BYTES_MAX {
+        return None;
+    }
     const MONTHS: &[u8] = b"janfebmaraprmayjunjulaugsepoctnovdec";
     let (date, clock, rest) = match *text {
         [a, b, c, d, e, f, g, h, b'T' | b't', i, j, k, l, m, n, ref rest @ ..] => {

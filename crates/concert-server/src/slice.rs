@@ -1,7 +1,8 @@
 //! Parts of lists: where one ended, and which rows come then.
 //!
 //! A cursor tells the row behind which a part goes on, not how many rows were before it: what is written between two
-//! parts neither brings a row a second time nor passes one by. Lists of settings and of the contact book, which change
+//! parts neither brings a row a second time nor passes one by; where the last row of a part is gone itself, one of a list
+//! without an order of its own may be passed by. Lists of settings and of the contact book, which change
 //! by hand and seldom, are counted.
 
 use std::ops::Range;
@@ -194,7 +195,7 @@ mod tests {
         assert_eq!(by_key(&[&one, &three], next).0, [one, three], "none is passed by");
     }
 
-    /// INVARIANT: whatever comes before, behind and between moves no row that was there to another part.
+    /// INVARIANT: whatever comes before, behind and between moves no row to another part, while the last one is there.
     #[test]
     fn rows_as_they_were_written_are_found_again() {
         let (rows, next) = written(&["a", "b", "c", "d"], None);

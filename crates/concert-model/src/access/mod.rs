@@ -226,8 +226,8 @@ impl Circle {
 
 /// The author of what nobody wrote: decisions that nobody took in time, mails that came in, what follows from events.
 ///
-/// No user can be called so. Whoever opened the incident stands for it: else nobody at all would read what is written into
-/// an incident that only its opener sees.
+/// No user can be called so. Where the marking names nobody, whoever opened the incident reads it as if it were their own:
+/// else nobody at all would read what is written into an incident that only its opener sees.
 pub const BY_ITSELF: &str = "concert (by itself)";
 
 /// What it is about.

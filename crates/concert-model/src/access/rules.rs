@@ -67,8 +67,16 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
         Object::Of(constituencies) => at_site(person, action, constituencies),
         Object::Incident(circle) => at_incident(person, action, circle),
         Object::Item { circle, marking, author } => {
-            let author = if author == BY_ITSELF { &circle.opener } else { author };
-            at_item(person, action, circle, marking, author)
+            let is_by_itself = author == BY_ITSELF && marking.persons.is_empty();
+            let author = if is_by_itself { &circle.opener } else { author };
+            match action {
+                // Reading is not answering for how it is marked.
+                Action::Lower | Action::Raise if is_by_itself => {
+                    let seen = at_item(person, Action::See, circle, marking, author);
+                    if seen.allowed { at_incident(person, action, circle) } else { seen }
+                }
+                _ => at_item(person, action, circle, marking, author),
+            }
         }
     }
 }

@@ -146,7 +146,7 @@ mod slow {
         }
         let (circle, item) = match object {
             Object::Incident(circle) => (circle, None),
-            Object::Item { circle, marking, author: "concert (by itself)" } => {
+            Object::Item { circle, marking, author: "concert (by itself)" } if marking.persons.is_empty() => {
                 (circle, Some((marking, circle.opener.as_str())))
             }
             Object::Item { circle, marking, author } => (circle, Some((marking, author))),
@@ -164,7 +164,8 @@ mod slow {
             if !reads(person, circle, marking, author, false) {
                 return false;
             }
-            if author == person.name && matches!(action, Action::Lower | Action::Raise) {
+            let wrote = matches!(object, Object::Item { author, .. } if author == person.name);
+            if wrote && matches!(action, Action::Lower | Action::Raise) {
                 return true;
             }
         }

@@ -136,7 +136,7 @@ fn steps(incident: &Incident, known: Known) -> impl Iterator<Item = Due> {
                 name: format!("{name}/{}", step.id),
                 item: String::new(),
                 party: String::new(),
-                title: [vec![step.title.clone()], progress.asked(step)].concat().join("; "),
+                title: step.title.clone(),
                 role: step.role,
                 persons: holders(incident, step.role.as_slice()),
                 since: Some(since),

@@ -251,7 +251,7 @@ impl Parser for Csv {
                         && record.len() > plan.names.len()
                         && plan.names.len() < COLUMNS_MAX
                     {
-                        *plan = self.plan(Err(record.len()));
+                        *plan = self.plan(Err(record.len().max(2 * plan.names.len())));
                     }
                     if let Some(plan) = &plan {
                         self.row(sink, plan, &record, generated.as_deref());
@@ -389,7 +389,7 @@ impl Csv {
         part: Option<&str>,
         generated: Option<&str>,
     ) -> Result<(), Fault> {
-        for step in &plan.steps {
+        for step in plan.steps.iter().take_while(|step| step.index < record.len()) {
             let text = match part {
                 Some(part) if step.split.is_some() => part,
                 _ => record.get(step.index).unwrap_or_default(),

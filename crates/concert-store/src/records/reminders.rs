@@ -34,7 +34,7 @@ pub async fn is_reminded(change: &mut Change<'_>, of: &Reminded) -> Result<bool,
 /// the law wants, and what comes in, is.
 pub async fn keep_reminded(change: &mut Change<'_>, all: &[Reminded]) -> Result<(), Problem> {
     sqlx::query(
-        "DELETE FROM reminded WHERE (thing LIKE 'task %' OR thing LIKE 'step %')
+        "DELETE FROM reminded WHERE (thing LIKE 'task %' OR thing LIKE 'step %' OR thing LIKE 'silence %')
          AND incident IN (SELECT id FROM incident WHERE status = 'closed')",
     )
     .execute(&mut **change)

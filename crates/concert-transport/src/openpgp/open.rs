@@ -114,7 +114,8 @@ fn sealed(mail: &[u8]) -> Option<(Vec<u8>, bool)> {
     }
     // Exchange takes the envelope of PGP/MIME apart and leaves its two parts.
     let mut parts = parsed.parts.iter().skip_while(|part| !is_type(part, "application", "pgp-encrypted")).skip(1);
-    if let Some(part) = parts.next().filter(|part| is_type(part, "application", "octet-stream")) {
+    let is_all = parsed.attachments().count() == 2;
+    if let Some(part) = parts.next().filter(|part| is_all && is_type(part, "application", "octet-stream")) {
         return Some((part.contents().to_owned(), true));
     }
     let PartType::Text(text) = &letter(&parsed)?.body else { return None };

@@ -69,6 +69,9 @@ fn rules(person: &Person, state: &Incident, now: Time, content: &Content) -> Res
             let Some(run) = state.runs.get(&stepped.run) else { return Err(Refused::Missing) };
             let progress = Progress::of(&process, run, state, known(state, now));
             progress.may(stepped).map_err(|why| Refused::Wrong(with_hint(&process, stepped, why)))?;
+            if stepped.deed == Deed::Asked && progress.has_asked(&stepped.step, &person.name) {
+                return Err(wrong(format!("you ask to hold `{}` already", stepped.step)));
+            }
             let denied = |reason| Refused::Denied(Decision { allowed: false, policy: "process", reason });
             progress.decides(stepped, &person.name).map_err(denied)
         }

@@ -161,6 +161,7 @@ impl<'s> Story<'s> {
         self.step("ben", &step.id, json!({"deed": "asked"}), 400);
         self.step("ben", &step.id, json!({"deed": "asked", "reason": "We listen there"}), 201);
         assert_eq!(self.state(&step.id)["note"], json!("ben asks to hold it: We listen there"));
+        self.step("ben", &step.id, json!({"deed": "asked", "reason": "Please"}), 400);
         let containing = self.process.steps.iter().find(|other| other.needs.iter().any(|need| need.step == step.id));
         let refused = self.step("ben", &containing.unwrap().id, json!({}), 400);
         assert!(refused.contains("comes into force"), "{refused}");

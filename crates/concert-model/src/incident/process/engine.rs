@@ -96,6 +96,7 @@ impl<'a> Progress<'a> {
         let at = mark.at.time;
         match (mark.stepped.deed, step.back_to(&mark.stepped.outcome)) {
             (Deed::Held, _) => {
+                self.asked.remove(step.id.as_str());
                 self.held.insert(&step.id, mark.stepped.until.map_or(at, Time));
             }
             (Deed::Asked, _) => self.asked.entry(&step.id).or_default().push(mark),
@@ -248,7 +249,12 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Who asks to hold a decision that nobody took yet, in sentences.
+    /// Whether a person asks already.
+    pub fn has_asked(&self, step: &str, person: &str) -> bool {
+        self.asked.get(step).is_some_and(|marks| marks.iter().any(|mark| mark.by == person))
+    }
+
+    /// Who asks to hold a decision that nobody took or held yet, in sentences.
     pub fn asked(&self, step: &Step) -> Vec<String> {
         let is_open = self.moments.get(step.id.as_str()).is_some_and(|moment| moment.settled.is_none());
         let asked = self.asked.get(step.id.as_str()).filter(|_| is_open);
