@@ -1707,40 +1707,6 @@ async fn whoever_complains_or_is_asked_is_written_to_in_their_language() {
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("write `de`"), "{wrong:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_added_to_a_complaint_is_a_report_without_a_receipt_of_its_own() {
-    let Some(world) = World::new().await else { return };
-    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
-    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
-    let first = "From: anna@bank.example\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <one@bank.example>\r\n\r\n192.0.2.9 tries passwords\r\n";
-    world.dovecot.deliver(first).unwrap();
-    world.once();
-    let is_receipt = |mail: &Mail| mail.to == ["anna@bank.example"];
-    let receipt = world.smtp.mails().into_iter().find(is_receipt).unwrap();
-    let answer = |from: &str, id: &str, text: &str| reply(&receipt, from, "", id).replace("We cleaned it.", text);
-    let quoted = "Thank you.\r\n\r\n> 192.0.2.9 tries passwords";
-    world.dovecot.deliver(&answer("anna@bank.example", "two@bank.example", quoted)).unwrap();
-    world
-        .dovecot
-        .deliver(&answer("anna@bank.example", "three@bank.example", "192.0.2.10 tries passwords too."))
-        .unwrap();
-    world.dovecot.deliver(&answer("eve@shop.example", "four@shop.example", "192.0.2.11 tries passwords too.")).unwrap();
-    world.once();
-    let mut addresses: Vec<String> =
-        world.rows(&["events"]).iter().map(|event| event["source.ip"].as_str().unwrap().to_owned()).collect();
-    addresses.sort();
-    assert_eq!(addresses, ["192.0.2.10", "192.0.2.9"]);
-    assert_eq!(world.smtp.mails().iter().filter(|mail| is_receipt(mail)).count(), 1);
-    let rows = world.rows(&["mailbox", "list"]);
-    let of = |id: &str| {
-        let text = |row: &Value| world.rows(&["mailbox", "show", &row["mail"].to_string()]).remove(0);
-        rows.iter().map(text).find(|row| row["message_id"] == id).unwrap()
-    };
-    let (thanks, more, other) = (of("two@bank.example"), of("three@bank.example"), of("four@shop.example"));
-    assert_eq!((&thanks["state"], &thanks["kind"]), (&"taken".into(), &"reply".into()), "{thanks}");
-    assert!(more["report"].is_string() && other["report"].is_null(), "{more} {other}");
-}
-
 /// Lets the complaints, and what was told, be so many days older.
 fn grow_old(site: &Path, days: i64) {
     let script = format!(

@@ -70,8 +70,8 @@ pub struct MailRow {
     pub report: Option<ReportId>,
 }
 
-/// A mail with the report that a complaint, or what was added to one, became, by what the collector of complaints calls it.
-const MAIL: &str = "SELECT mail.*, CASE WHEN kind IN ('complaint', 'reply') THEN (SELECT report.id FROM report
+/// A mail with the report that a complaint became, by what the collector of complaints calls it.
+const MAIL: &str = "SELECT mail.*, CASE WHEN kind = 'complaint' THEN (SELECT report.id FROM report
      WHERE report.content = mail.content AND report.origin_kind = 'mail'
      AND report.origin = CASE mail.message_id WHEN '' THEN 'mailbox ' || mail.seq ELSE mail.message_id END
      LIMIT 1) END AS report FROM mail";

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use concert_model::{Origin, Problem, Receipt, ReportId, Time};
+use concert_model::{Origin, Problem, Receipt, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_pipeline::mail::tie::{self, Doubt};
 use concert_pipeline::mail::{self, Kind, Mail};
@@ -397,7 +397,16 @@ fn is_complaint(mail: &Mail) -> bool {
 /// A mail that becomes a report, with a receipt where there may be one. What names an incident or notice that is there waits
 /// without a receipt, so what names one that is not there has none either: a stranger would learn which there are.
 fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str, names_something: bool) -> Settled {
-    let report = Some(report(&row, mail, feed));
+    let receipt = Receipt {
+        feed: feed.to_owned(),
+        origin: Origin::Mail(outcome::origin(&row)),
+        received: row.received,
+        sender: mail.from.clone(),
+        file_name: String::new(),
+        url: String::new(),
+        media_type: "message/rfc822".into(),
+    };
+    let report = Some((receipt.id(&row.content), receipt));
     let receipt = receipt::of(site, mail).and_then(|receipt| match names_something {
         true => Err("it names an incident or a notice that is not there".to_owned()),
         false => Ok(receipt),
@@ -408,29 +417,6 @@ fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str, names_something
     };
     let row = MailRow { state: "taken".into(), kind: "complaint".into(), reason, ..row };
     Settled { row, report, receipt, ..Settled::default() }
-}
-
-/// A mail as a report of a feed.
-fn report(row: &MailRow, mail: &Mail, feed: &str) -> (ReportId, Receipt) {
-    let receipt = Receipt {
-        feed: feed.to_owned(),
-        origin: Origin::Mail(outcome::origin(row)),
-        received: row.received,
-        sender: mail.from.clone(),
-        file_name: String::new(),
-        url: String::new(),
-        media_type: "message/rfc822".into(),
-    };
-    (receipt.id(&row.content), receipt)
-}
-
-/// What whoever complained adds in the same thread is a report as well, under the number of the first, and has no receipt
-/// of its own. Mostly nothing is in it but thanks.
-fn added(site: &Site, row: &MailRow, mail: &Mail, notice: &Notice) -> Option<(ReportId, Receipt)> {
-    let feed = site.settings.mailbox.as_ref()?.complaints.as_ref()?;
-    let is_of_complaint = [receipt::NAME, outcome::NAME].contains(&notice.name.as_str());
-    let is_theirs = || notice.to.split(',').any(|to| canonical(to) == canonical(&mail.from));
-    (mail.kind == Kind::Written && is_of_complaint && is_theirs()).then(|| report(row, mail, feed))
 }
 
 fn aside(row: MailRow, doubt: Option<Doubt>, reason: String) -> Settled {
@@ -490,13 +476,8 @@ async fn means(
 ) -> Result<Settled, Problem> {
     let row = MailRow { state: "taken".into(), notice: notice.id.clone(), ..row };
     if held::is_to_no_contact(notice) {
-        let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind.clone() };
-        let report = added(site, &row, mail, notice);
-        return Ok(Settled {
-            row: MailRow { kind, reason: mail.because.clone(), ..row },
-            report,
-            ..Settled::default()
-        });
+        let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind };
+        return Ok(Settled { row: MailRow { kind, reason: mail.because.clone(), ..row }, ..Settled::default() });
     }
     Ok(match verdict {
         tie::Verdict::Answered(contact) => {

@@ -102,9 +102,7 @@ pub(super) async fn tell_due(site: &Site) -> Result<usize, Problem> {
     let mut found = Vec::new();
     for row in records.complaints_open(now.plus_seconds(-AGE_SECONDS_MAX), until, LOOKED_AT_MAX).await? {
         let report = ReportId::new(feed, &row.content, &Origin::Mail(origin(&row)).text());
-        let Some(mut places) = quiet(site, report, until).await? else { continue };
-        if let Some(more) = added(site, feed, &row, until).await? {
-            places.extend(more);
+        if let Some(places) = quiet(site, report, until).await? {
             found.push(Quiet { row, places });
         }
     }
@@ -143,24 +141,6 @@ fn seconds(span: Duration) -> i64 {
 pub(crate) fn words(site: &Site, language: &str, received: Time, after: Duration) -> Result<String, Problem> {
     let site_of = &site.settings.site;
     site.settings.templates.stopped(language, (&site_of.name, &site_of.email), received, after.as_secs() / 86_400)
-}
-
-/// Where the events are that a complaint got by what its sender added in its thread; nothing where they go on.
-async fn added(site: &Site, feed: &str, row: &MailRow, until: Time) -> Result<Option<Vec<(u64, u32)>>, Problem> {
-    let mut places = Vec::new();
-    let records = &site.store.records;
-    let thread = if row.notice.is_empty() { Vec::new() } else { records.thread(&row.notice).await? };
-    for mail in thread.iter().filter(|mail| mail.kind == "reply") {
-        let report = ReportId::new(feed, &mail.content, &Origin::Mail(origin(mail)).text());
-        match records.members_of(report, EVENTS_MAX).await? {
-            Some(members) if members.is_empty() => {}
-            _ => match quiet(site, report, until).await? {
-                Some(more) => places.extend(more),
-                None => return Ok(None),
-            },
-        }
-    }
-    Ok(Some(places))
 }
 
 /// Where the events of a report are, if it has any and none of its problems was seen after a moment.
