@@ -233,6 +233,15 @@ fn pages_move_to_the_address_that_a_reload_brings_and_stay_where_it_is_taken() {
     write(second, "requests_per_minute = 1000\n");
     reload();
     until(|| healthy(second), "it stays where it was");
+    let free = taken.local_addr().unwrap().port();
+    write(free, "");
+    reload();
+    drop(taken);
+    reload();
+    until(|| healthy(free) && !healthy(second), "it is tried again");
+    write(second, "");
+    reload();
+    until(|| healthy(second), "and back");
     write(first, "");
     reload();
     until(|| healthy(first) && !healthy(second), "and goes on from there");

@@ -36,7 +36,8 @@ pub struct Web {
     pub proxy_user: Option<(String, Secret)>,
     /// Servers on this machine are asked without the proxy.
     pub own_directly: bool,
-    /// Only addresses on the Internet are asked: for names that others chose.
+    /// Only addresses on the Internet are asked: for names that others chose. A proxy resolves names itself, so there it is up
+    /// to the proxy to refuse the own network.
     pub public_only: bool,
     /// How we name ourselves.
     pub user_agent: String,

@@ -122,7 +122,12 @@ impl SiteArg {
     /// user may read them. Else such mails stay closed, and the settings are read so.
     fn settings_to_open(&self, or: impl FnOnce(&Self) -> Result<Settings, Failure>) -> Result<Settings, Failure> {
         let loaded = Settings::read(&self.dir, LoadFor::Run)?;
-        if loaded.problems.is_empty() { Ok(loaded.settings) } else { or(self) }
+        if loaded.problems.is_empty() {
+            return Ok(loaded.settings);
+        }
+        let settings = or(self)?;
+        tracing::warn!("secrets cannot all be read here: what is encrypted to this site stays closed");
+        Ok(settings)
     }
 
     /// The settings for a command that may only look.

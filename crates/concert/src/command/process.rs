@@ -100,7 +100,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 
 /// A site's file with a mistake is told and ends the command as bad; what is good is listed all the same.
 fn list(args: &ListArgs, site: &Path) -> Result<Exit, Failure> {
-    let Processes { all, problems } = processes::load(site);
+    let Processes { all, mut problems, unused } = processes::load(site);
+    problems.extend(unused);
     let mut table = args.rows.table(&COLUMNS);
     for (process, origin) in &all {
         let row = [
@@ -131,14 +132,16 @@ fn check(args: &CheckArgs, site: &Path) -> Result<Exit, Failure> {
         problems.extend(processes::read_file(path, &path.display().to_string()).err().into_iter().flatten());
     }
     if args.files.is_empty() {
-        problems = processes::load(site).problems;
+        let loaded = processes::load(site);
+        problems = loaded.problems;
+        problems.extend(loaded.unused);
     }
     sort_by_place(&mut problems);
     super::check::tell(&args.rows, problems, "no mistakes")
 }
 
 fn show(args: &ShowArgs, site: &Path) -> Result<Exit, Failure> {
-    let Processes { all, problems } = processes::load(site);
+    let Processes { all, problems, .. } = processes::load(site);
     let Some((process, _)) = all.iter().find(|(process, _)| process.name == args.name) else {
         let names = all.iter().map(|(process, _)| process.name.as_str());
         let hint = meant(&args.name, names, "`concert process list` shows all");

@@ -21,11 +21,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
-    let settings = site.settings(LoadFor::Run)?;
     let mistakes = processes::load(&site.dir).problems;
-    if !mistakes.is_empty() {
-        return Err(Failure::settings(mistakes));
-    }
+    let settings = match site.settings(LoadFor::Run) {
+        Ok(_) if !mistakes.is_empty() => return Err(Failure::settings(mistakes)),
+        Ok(settings) => settings,
+        Err(mut failure) => {
+            failure.problems.extend(mistakes);
+            return Err(failure);
+        }
+    };
     let data = settings.data_dir();
     let nobody = || {
         let problem = Problem::new("no process works on this site").at(data.join("lock").display().to_string());

@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     if !dir.join("data/site.key").exists() {
         writeln!(out, "the backup has no secrets and keys: put back data/site.key and secrets/, and let users in by `concert user reset`").ok();
     }
-    for line in if args.copy { told_of_copy(dir) } else { told_of_queue(dir) } {
+    for line in if dir.join(COPY).exists() { told_of_copy(dir) } else { told_of_queue(dir) } {
         writeln!(out, "{line}").ok();
     }
     writeln!(out, "next: concert check --site {}", dir.display()).ok();

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
 use concert_model::Problem;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{LogFormat, SiteArg};
@@ -78,50 +78,64 @@ pub(super) async fn work_and_serve(
     };
     let serve = async {
         let _ends = stop.clone().drop_guard();
-        answer(listener, Arc::clone(&pages) as _, heard, &stop).await
+        answer(listener, Arc::clone(&pages) as _, (&tell, heard), &stop).await
     };
     let (worked, served) = tokio::join!(work, serve);
     keeper.written().await;
     worked.and(served)
 }
 
-/// Answers requests, at another address or with other options once the settings say so.
+/// Answers requests, at another address or with other options once the settings say so. What is under way then ends where
+/// it began, while others are answered anew already.
 async fn answer(
-    mut listener: TcpListener,
+    listener: TcpListener,
     pages: Arc<dyn concert_server::Site>,
-    mut heard: watch::Receiver<Serve>,
+    (tell, mut heard): (&watch::Sender<Serve>, watch::Receiver<Serve>),
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    let mut at = heard.borrow().listen;
+    let lost = |error: std::io::Error| Failure::outside(Problem::new(format!("cannot listen any more: {error}")));
+    let mut now = heard.borrow_and_update().clone();
+    let mut socket = listener.into_std().map_err(lost)?;
+    let mut ending = JoinSet::new();
     loop {
-        let options = heard.borrow_and_update().options.clone();
         let round = stop.child_token();
-        {
-            let mut answering = pin!(concert_server::serve(listener, Arc::clone(&pages), options, round.cancelled()));
+        let listener = TcpListener::from_std(socket.try_clone().map_err(lost)?).map_err(lost)?;
+        let (options, until) = (now.options.clone(), round.clone().cancelled_owned());
+        let mut answering = tokio::spawn(concert_server::serve(listener, Arc::clone(&pages), options, until));
+        loop {
             tokio::select! {
-                ended = &mut answering => return ended.map_err(Failure::outside),
+                ended = &mut answering => {
+                    while ending.join_next().await.is_some() {}
+                    let ended = ended.map_err(|error| Problem::new(format!("answering stopped: {error}")));
+                    return ended.and_then(|ended| ended).map_err(Failure::outside);
+                }
                 Ok(()) = heard.changed() => {}
             }
-            round.cancel();
-            answering.await.map_err(Failure::outside)?;
-        }
-        let wanted = heard.borrow().listen;
-        if wanted == at {
-            listener = listen(at).await?;
-            continue;
-        }
-        listener = match listen(wanted).await {
-            Ok(listener) => {
-                at = wanted;
-                listener
+            let wanted = heard.borrow_and_update().clone();
+            let mut is_new = wanted.options != now.options;
+            now.options = wanted.options;
+            if wanted.listen != now.listen {
+                match listen(wanted.listen).await {
+                    Ok(listener) => {
+                        tracing::info!("pages and API at http://{}/", listener.local_addr().map_err(lost)?);
+                        (now.listen, is_new) = (wanted.listen, true);
+                        socket = listener.into_std().map_err(lost)?;
+                    }
+                    Err(failure) => {
+                        tracing::error!("pages and API stay at {}: {failure}", now.listen);
+                        // The next reload tries again.
+                        tell.send_if_modified(|told| {
+                            told.listen = now.listen;
+                            false
+                        });
+                    }
+                }
             }
-            Err(failure) => {
-                tracing::error!("pages and API stay at {at}: {failure}");
-                listen(at).await?
+            if is_new {
+                break;
             }
-        };
-        if let Ok(address) = listener.local_addr() {
-            tracing::info!("pages and API at http://{address}/");
         }
+        round.cancel();
+        ending.spawn(answering);
     }
 }

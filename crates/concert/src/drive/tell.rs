@@ -499,7 +499,8 @@ async fn tell(
             true => Some(records.told_on_trial(&notice.name, problems, keep_from).await?),
             false => None,
         };
-        let is_trial = trial::is_on(site, &notice.via);
+        // A contact may wish another way than that of the notice.
+        let is_trial = site.settings.deliver.override_recipient.is_some() || trial::is_on(site, &notice.via);
         for Again { group, batch, row, past } in again {
             // A problem of which nothing is known was told when it came: it had none before it then.
             let (last_told, last_seen) = told.get(past.problem).unwrap_or((past.previous, past.previous));

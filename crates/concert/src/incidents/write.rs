@@ -396,6 +396,10 @@ impl Incidents {
                 return Err(Refused::Denied(decision));
             }
             self.check(ask, &case, &draft, named.as_ref()).map_err(|refused| match refused {
+                Refused::Denied(decision) => {
+                    *denied = Some((action, decision.clone()));
+                    Refused::Denied(decision)
+                }
                 Refused::Wrong(problem) if is_one_of_many => Refused::Wrong(problem.at(format!("entry {at}"))),
                 Refused::Absent(problem) if is_one_of_many => Refused::Absent(problem.at(format!("entry {at}"))),
                 other => other,

@@ -21,6 +21,8 @@ pub struct Processes {
     /// Mistakes with their places; files that have any are left out, and so are those of shipped processes that are called
     /// like the file.
     pub problems: Vec<Problem>,
+    /// Files without a mistake that mean nothing, such as a version that is shipped.
+    pub unused: Vec<Problem>,
 }
 
 /// The processes of a site, which need not be one: then they are those that are shipped.
@@ -43,9 +45,8 @@ pub fn load(site: &Path) -> Processes {
     }
     let (mut all, unused) = process::catalogue(own);
     // Nobody begins what the site has changed as it is shipped, because of a mistake in the change.
-    all.retain(|(process, _)| !broken.contains(&process.name));
-    problems.extend(unused);
-    Processes { all, problems }
+    all.retain(|(process, origin)| *origin == Origin::Site || !broken.contains(&process.name));
+    Processes { all, problems, unused }
 }
 
 /// Reads a file that is called so in mistakes; the error is all of them.

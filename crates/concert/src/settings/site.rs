@@ -370,7 +370,7 @@ pub struct Collecting {
 
 impl Collecting {
     pub(super) fn read(mut keys: Keys<'_>) -> Self {
-        let about = "look at no feed and no mailbox, as in a copy of a site; what is pushed or ingested is taken";
+        let about = "look at no feed and no mailbox, settle no mail that came in, and ask no contact, as in a copy of a site; what is pushed or ingested is taken";
         let paused = keys.flag_or("paused", false, about);
         keys.finish();
         Self { paused }

@@ -8,6 +8,7 @@ use concert_model::problem::instead;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::file::PROBLEMS_MAX;
 use super::items::Wrong;
 
 const MEMBERS: [&str; 9] = [
@@ -171,7 +172,13 @@ impl Written {
             "countries" => &mut self.countries,
             "sectors" => &mut self.sectors,
             "contacts" => {
-                self.contacts = list.into_iter().filter_map(|told| contact(told, wrong)).collect();
+                for told in list {
+                    // Nothing comes of a party with mistakes, and no more of them are told.
+                    if wrong.len() >= PROBLEMS_MAX {
+                        break;
+                    }
+                    self.contacts.extend(contact(told, wrong));
+                }
                 return;
             }
             _ => {
@@ -184,6 +191,7 @@ impl Written {
         };
         for told in list {
             match told {
+                _ if wrong.len() >= PROBLEMS_MAX => break,
                 Told::Plain(Value::String(text)) => texts.push(text),
                 other => wrong
                     .push((format!("`{}` in {name} is no text", other.shown()), "write it within \" and \"".into())),
@@ -204,6 +212,9 @@ pub(super) fn called(name: &str, number: usize) -> String {
 fn once(members: Vec<(String, Told)>, of: &str, known: &[&str], wrong: &mut Vec<Wrong>) -> Vec<(String, Told)> {
     let mut taken: Vec<(String, Told)> = Vec::new();
     for (name, told) in members {
+        if wrong.len() >= PROBLEMS_MAX {
+            break;
+        }
         let shown: String = name.escape_debug().take(60).collect();
         if !known.contains(&name.as_str()) {
             wrong.push((format!("unknown member `{shown}`{of}"), instead(&name, known).into()));
