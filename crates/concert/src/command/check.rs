@@ -50,7 +50,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let clocks = clocks::catalogue(&site.dir).err().unwrap_or_default();
     findings.extend(clocks.into_iter().map(|problem| Finding::of("mistake", problem)));
     let processes = processes::load(&site.dir);
-    findings.extend(processes.problems.into_iter().chain(processes.unused).map(|problem| Finding::of("mistake", problem)));
+    findings
+        .extend(processes.problems.into_iter().chain(processes.unused).map(|problem| Finding::of("mistake", problem)));
     findings.extend(files::check(&loaded.settings));
     findings.extend(mails::check(&loaded.settings));
     if loaded.settings.collecting.paused {
