@@ -56,6 +56,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let settings = &loaded.settings;
     // What is wrong is to be mended, and until then the more is to be kept.
     super::warn_of(&loaded.problems);
+    if args.file.as_os_str() == "-" {
+        let problem = Problem::new("a backup is a file of its own, and does not go to standard output");
+        return Err(Failure::usage(problem.hint("name a file, best on another disk")));
+    }
     if args.file.symlink_metadata().is_ok() {
         let problem = Problem::new("there is such a file already").at(args.file.display().to_string());
         return Err(Failure::usage(problem.hint("name a new file; nothing is overwritten")));

@@ -143,7 +143,10 @@ async fn queue(
 /// The subject in the first line, then the things, what is due first before the rest.
 fn text(news: &[Reminder], now: Time) -> String {
     let mut text = match news {
-        [only] => format!("{}: {} is due {}\n", only.incident[1], what(only), age(only.due.due, now)),
+        [only] => {
+            let due = if only.due.due < now { "" } else { "due " };
+            format!("{}: {} is {due}{}\n", only.incident[1], what(only), age(only.due.due, now))
+        }
         [first, ..] => format!("{} things are due, the first {}\n", news.len(), age(first.due.due, now)),
         [] => String::new(),
     };

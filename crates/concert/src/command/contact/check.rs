@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use concert_model::address::{self, canonical};
 use concert_model::party::plain_name;
+use concert_model::problem::counted;
 use concert_model::{Contact, Net, Party, Problem, Time};
 use concert_pipeline::enrich::constituents::ANYWHERE;
 use concert_pipeline::group::schedule::When;
@@ -173,6 +174,8 @@ fn left_over(teams: &[Party]) -> Option<Finding> {
 
 pub(crate) fn findings(settings: &Settings, parties: Parts<'_>) -> Vec<Finding> {
     let mut found = overlaps(parties);
+    // Of each language the first contact is named: it may be that of hundreds.
+    let mut unspoken_in: BTreeMap<(bool, &str), (Finding, usize)> = BTreeMap::new();
     let via = |name: &str| settings.vias.contains_key(name);
     let tells = settings.notices.iter().any(|notice| notice.to == Recipient::Responsible);
     let barred = Barred::new(settings.own(), HashMap::new());
@@ -187,10 +190,16 @@ pub(crate) fn findings(settings: &Settings, parties: Parts<'_>) -> Vec<Finding> 
             wrong(contact, &barred, &via).into_iter().for_each(|what| tell("contact", what));
             if !contact.language.is_empty() && !settings.templates.speaks(&contact.language) {
                 let is_told = tells && reachable(party, PURPOSE, &barred).iter().any(|one| std::ptr::eq(*one, contact));
-                tell(if is_told { "contact" } else { REMARK }, unspoken(contact, is_told));
+                let kind = if is_told { "contact" } else { REMARK };
+                let first = || (kind, party.name.clone(), format!("{}: {}", contact.mail, unspoken(contact, is_told)));
+                unspoken_in.entry((is_told, &contact.language)).or_insert_with(|| (first(), 0)).1 += 1;
             }
         }
     }
+    found.extend(unspoken_in.into_values().map(|((kind, party, what), count)| match count {
+        1 => (kind, party, what),
+        _ => (kind, party, format!("{what}; the same holds for {}", counted(count - 1, "more contact"))),
+    }));
     found
 }
 

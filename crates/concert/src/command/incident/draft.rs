@@ -150,6 +150,7 @@ pub(super) struct EraseArgs {
     /// Number or identity of the incident.
     incident: String,
     /// The entry, by its number in the log.
+    #[arg(value_parser = entry_number)]
     entry: u64,
     /// Why: retention, privacy law.
     #[arg(long, value_name = "TEXT")]
@@ -253,6 +254,10 @@ pub(super) async fn mark(args: &MarkArgs, incidents: &Incidents, person: &Person
         return print_written(&written, &args.rows);
     }
     send(incidents, ask, &args.incident, plain(marked), &args.rows).await
+}
+
+fn entry_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "an entry is called by its number; `concert incident log` has it".to_owned())
 }
 
 pub(super) async fn erase(args: &EraseArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
