@@ -30,11 +30,6 @@ impl Opener {
         Self { ways: settings.vias.values().map(|via| Arc::clone(&via.deliverer)).collect(), ring }
     }
 
-    /// Whether there is any key to open with.
-    pub(crate) fn has_key(&self) -> bool {
-        self.ways.iter().any(|way| way.site_key().is_some())
-    }
-
     /// A mail as its receiver reads it. Blocks.
     pub(crate) fn open(&self, mail: &[u8]) -> open::Opened {
         let own: Vec<_> = self.ways.iter().filter_map(|way| way.site_key()).collect();
@@ -57,6 +52,11 @@ impl Opener {
             false => (Cow::Borrowed(mail), opened.openpgp),
         }
     }
+}
+
+/// Whether a site has any key to open with.
+pub(crate) fn has_key(settings: &Settings) -> bool {
+    settings.vias.values().any(|via| via.deliverer.site_key().is_some())
 }
 
 /// What OpenPGP says of a mail, for people; empty where it has none of it.

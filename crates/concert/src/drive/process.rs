@@ -25,7 +25,7 @@ use concert_transport::lookup::reverse::Reverse;
 use tokio::runtime::Handle;
 
 use super::tell::Teller;
-use crate::opener::MAIL_BYTES_MAX;
+use crate::opener::{self, MAIL_BYTES_MAX};
 use crate::settings::Feed;
 use crate::wire::{self, Site};
 
@@ -250,8 +250,7 @@ fn opened(
     is_complaint: bool,
     source: &mut dyn Source,
 ) -> Option<Result<Vec<u8>, String>> {
-    let opener = site.opener();
-    if !is_complaint && !opener.has_key() {
+    if !is_complaint && !opener::has_key(&site.settings) {
         return None;
     }
     let mut bytes = Vec::new();
@@ -264,7 +263,8 @@ fn opened(
     if !is_read {
         return None;
     }
-    match opener.clear(&bytes) {
+    // Keys of contacts are read for mails alone.
+    match site.opener().clear(&bytes) {
         (Cow::Owned(clear), _) => Some(Ok(clear)),
         (Cow::Borrowed(_), openpgp) => openpgp.encrypted.then_some(Err(openpgp.why)),
     }

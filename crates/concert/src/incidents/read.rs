@@ -431,14 +431,26 @@ impl Incidents {
         if new.len() < 2 {
             return Ok(());
         }
-        for mut head in self.store.records.heads(&Vec::from_iter(new)).await? {
-            let circle = circle_of(&head);
-            let is_seen = may(person, Action::See, Object::Incident(&circle)).allowed;
-            if is_seen {
-                self.put_title(person, &circle, &mut head).await?;
-            }
-            heads.insert(head.id.clone(), is_seen.then_some((circle, head)));
+        for head in self.store.records.heads(&Vec::from_iter(new)).await? {
+            self.put_head(person, head.id.clone(), Some(head), heads).await?;
         }
+        Ok(())
+    }
+
+    /// Remembers an incident as far as the person may see it; one that is not there like one that is hidden.
+    async fn put_head(
+        &self,
+        person: &Person,
+        id: String,
+        head: Option<Head>,
+        heads: &mut Heads,
+    ) -> Result<(), Refused> {
+        let seen = head.map(|head| (circle_of(&head), head));
+        let mut seen = seen.filter(|(circle, _)| may(person, Action::See, Object::Incident(circle)).allowed);
+        if let Some((circle, head)) = &mut seen {
+            self.put_title(person, circle, head).await?;
+        }
+        heads.insert(id, seen);
         Ok(())
     }
 
@@ -451,12 +463,7 @@ impl Incidents {
     ) -> Result<Option<(Head, Arc<Kept>)>, Refused> {
         if !heads.contains_key(&row.incident) {
             let head = self.store.records.incident(&row.incident).await?;
-            let seen = head.map(|head| (circle_of(&head), head));
-            let mut seen = seen.filter(|(circle, _)| may(person, Action::See, Object::Incident(circle)).allowed);
-            if let Some((circle, head)) = &mut seen {
-                self.put_title(person, circle, head).await?;
-            }
-            heads.insert(row.incident.clone(), seen);
+            self.put_head(person, row.incident.clone(), head, heads).await?;
         }
         let Some(Some((circle, head))) = heads.get(&row.incident) else { return Ok(None) };
         let case = Case::lone(row);

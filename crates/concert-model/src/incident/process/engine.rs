@@ -256,8 +256,7 @@ impl<'a> Progress<'a> {
 
     /// Who asks to hold a decision that nobody took or held yet, in sentences.
     pub fn asked(&self, step: &Step) -> Vec<String> {
-        let is_open = self.moments.get(step.id.as_str()).is_some_and(|moment| moment.settled.is_none());
-        let asked = self.asked.get(step.id.as_str()).filter(|_| is_open);
+        let asked = self.asked.get(step.id.as_str());
         asked
             .into_iter()
             .flatten()
