@@ -141,7 +141,9 @@ impl Tail {
             }
             let name = file.name.clone();
             let read = match file.open(seen).await {
-                Ok(()) => self.read(intake, state, at, &mut batch).await,
+                Ok(true) => self.read(intake, state, at, &mut batch).await,
+                // It was rotated since it was found.
+                Ok(false) => Ok(true),
                 Err(why) => Err(why),
             };
             match read {
@@ -184,10 +186,16 @@ impl Tail {
             let key = (file.stamp.device, file.stamp.inode);
             if let Some(known) = places.get(&key).and_then(|at| state.files.get_mut(*at)) {
                 // One that was read to its end is back, or its inode was given to another.
-                let is_same = !known.finished || Sought::new(known).is_in(&file.path, &file.stamp);
-                if is_same {
-                    known.finished = false;
-                    continue;
+                let is_same =
+                    if known.finished { Sought::new(known).is_in(&file.path, &file.stamp) } else { Some(true) };
+                match is_same {
+                    Some(false) => {}
+                    Some(true) => {
+                        known.finished = false;
+                        continue;
+                    }
+                    // Another lies there since it was found: the next look tells.
+                    None => continue,
                 }
             }
             if seen.insert(key) {

@@ -465,6 +465,40 @@ async fn what_was_born_and_rotated_away_while_nobody_looked_is_read_in_order() {
     panic!("it never came to its end");
 }
 
+/// Whoever rotates does not wait for a look to end: a file may lie elsewhere between being found and being opened.
+#[tokio::test]
+async fn rotation_in_the_middle_of_a_look_neither_loses_nor_doubles_a_line() {
+    const FILES: u32 = 100;
+    let site = tempfile::tempdir().unwrap();
+    let path = site.path().join("app.log");
+    let memory = Memory::default();
+    let tail = collector(site.path(), FOLLOW);
+    append(&path, "0\n");
+    tail.once(&memory).await.unwrap();
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            for count in 1..FILES {
+                rotate(&path, FILES);
+                append(&path, &format!("{count}\n"));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    });
+    let mut troubles = Vec::new();
+    while !writer.is_finished() {
+        troubles.extend(tail.once(&memory).await.err());
+    }
+    writer.join().unwrap();
+    for _ in 0..3 {
+        tail.once(&memory).await.unwrap();
+    }
+    let mut lines: Vec<u32> = memory.texts().concat().lines().map(|line| line.parse().unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, Vec::from_iter(0..FILES), "{troubles:?}");
+    assert_eq!(gaps(&memory), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn what_was_born_after_a_file_that_was_read_to_its_end_is_read_too() {
     let site = tempfile::tempdir().unwrap();

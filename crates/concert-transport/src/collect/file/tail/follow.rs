@@ -7,6 +7,9 @@ use super::state::{Followed, State};
 use super::{FOLLOWED_MAX, Here, Tail, shown};
 use crate::{Health, Intake};
 
+/// How often the files beside one are looked through again because they were renamed meanwhile.
+const SEARCHES_MAX: usize = 20;
+
 impl Tail {
     /// The youngest that is known of the one file to follow. It is remembered also when it was read to its end: what is
     /// born after it is known by that.
@@ -26,7 +29,7 @@ impl Tail {
         let last = self.last_of(state);
         let is_there = |file: &Followed| {
             here.get(&(file.device, file.inode))
-                .is_some_and(|found| !file.finished || Sought::new(file).is_in(&found.path, &found.stamp))
+                .is_some_and(|found| !file.finished || Sought::new(file).is_in(&found.path, &found.stamp) == Some(true))
         };
         let is_sought = |file: &&Followed| {
             let is_lost = file.file.is_none() && file.place.is_none() && !file.finished;
@@ -66,9 +69,11 @@ impl Tail {
         let is_youngest = state.files.iter().any(|file| file.serial == serial && state.is_youngest(file));
         let search = move || {
             let folder = if path.is_dir() { &path } else { path.parent().unwrap_or(Path::new(".")) };
-            search(folder, &sought, &known)
+            (0..SEARCHES_MAX).find_map(|_| search(folder, &sought, &known))
         };
-        let mut rotated = tokio::task::spawn_blocking(search).await.map_err(|error| error.to_string())?;
+        let rotated = tokio::task::spawn_blocking(search).await.map_err(|error| error.to_string())?;
+        let mut rotated =
+            rotated.ok_or_else(|| format!("{}: files are renamed while they are looked for", self.path.display()))?;
         if !is_youngest {
             // They were taken up, and may have been read to their ends and forgotten.
             rotated.younger.clear();

@@ -47,10 +47,13 @@ pub(super) struct Rotated {
 }
 
 /// One generation.
+#[derive(Clone)]
 pub(super) struct Generation {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
+    /// It is called as rotation calls one.
+    is_rotated: bool,
     pub(super) is_packed: bool,
     /// The larger, the younger; of two with the same time of their last write it decides.
     rank: i64,
@@ -81,54 +84,76 @@ impl Sought {
         self.is_open || self.is_finished
     }
 
-    /// Whether what lies there holds what was read from the file.
-    pub(super) fn is_in(&self, path: &Path, stamp: &Stamp) -> bool {
-        stamp.size >= self.size_min && self.head.as_ref().is_none_or(|head| begins_with(path, head))
+    /// Whether what lies there holds what was read from the file. `None` when another file lies there by now.
+    pub(super) fn is_in(&self, path: &Path, stamp: &Stamp) -> Option<bool> {
+        if stamp.size < self.size_min {
+            return Some(false);
+        }
+        self.head.as_ref().map_or(Some(true), |head| begins_with(path, stamp, head))
     }
 }
 
-/// Looks through a folder. What has one of the known inodes is followed already.
-pub(super) fn search(folder: &Path, sought: &Sought, known: &[(u64, u64)]) -> Rotated {
+/// Looks through a folder. What has one of the known inodes is followed already. `None` when its files were renamed
+/// meanwhile.
+pub(super) fn search(folder: &Path, sought: &Sought, known: &[(u64, u64)]) -> Option<Rotated> {
     let (mut beside, mut itself) = (Vec::new(), None);
+    let listed = generations(folder, sought);
+    for one in &listed {
+        let inode = one.inode();
+        let is_its_inode = inode == (sought.device, sought.inode);
+        // An inode is used again once its file is gone.
+        if is_its_inode && (sought.is_open || sought.is_in(&one.path, &one.stamp)?) {
+            itself = Some(one.clone()).filter(|_| !sought.is_had());
+        } else if one.is_rotated && !known.contains(&inode) {
+            beside.push(one.clone());
+        }
+    }
+    beside.sort_by_key(Generation::age);
+    if itself.is_none() && !sought.is_had() && sought.head.is_some() {
+        // Whoever copies and truncates, or moves between file systems, gives it another inode.
+        for (at, one) in beside.iter().enumerate() {
+            let is_old_enough = sought.modified.is_some_and(|modified| one.stamp.modified >= i128::from(modified));
+            if !one.is_packed && is_old_enough && sought.is_in(&one.path, &one.stamp)? {
+                itself = Some(beside.remove(at));
+                break;
+            }
+        }
+    }
+    let after = match (&itself, sought.modified) {
+        (Some(itself), _) => itself.age(),
+        (None, Some(modified)) => (i128::from(modified), i64::MAX),
+        // Without a time nothing tells what is younger.
+        (None, None) => return Some(Rotated::default()),
+    };
+    beside.retain(|one| one.age() > after && !(one.is_packed && sought.is_live));
+    // A name may have been passed over, or have been met twice, while a rotation went through the folder.
+    let lie = |all: &[Generation]| -> Vec<_> { all.iter().map(|one| (one.name.clone(), one.inode())).collect() };
+    (lie(&listed) == lie(&generations(folder, sought))).then_some(Rotated { itself, younger: beside })
+}
+
+/// What lies in a folder now and may be of that file, by name.
+fn generations(folder: &Path, sought: &Sought) -> Vec<Generation> {
+    let mut listed = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().take(FILES_MAX) {
         let Ok(entry) = entry else { continue };
         let Ok(metadata) = entry.metadata() else { continue };
         let (name, stamp) = (entry.file_name().to_string_lossy().into_owned(), Stamp::of(&metadata));
         let is_its_inode = (stamp.device, stamp.inode) == (sought.device, sought.inode);
         let rotation = rotation(&sought.name, &name);
-        if !metadata.is_file() || (!is_its_inode && rotation.is_none()) {
-            continue;
-        }
-        let (is_packed, rank) = rotation.unwrap_or_default();
-        let one = Generation { name, path: entry.path(), stamp, is_packed, rank };
-        // An inode is used again once its file is gone.
-        if is_its_inode && (sought.is_open || sought.is_in(&one.path, &one.stamp)) {
-            itself = Some(one).filter(|_| !sought.is_had());
-        } else if rotation.is_some() && !known.contains(&(stamp.device, stamp.inode)) {
-            beside.push(one);
+        if metadata.is_file() && (is_its_inode || rotation.is_some()) {
+            let (is_rotated, (is_packed, rank)) = (rotation.is_some(), rotation.unwrap_or_default());
+            listed.push(Generation { name, path: entry.path(), stamp, is_rotated, is_packed, rank });
         }
     }
-    beside.sort_by_key(Generation::age);
-    if itself.is_none() && !sought.is_had() && sought.head.is_some() {
-        // Whoever copies and truncates, or moves between file systems, gives it another inode.
-        let is_copy = |one: &Generation| {
-            !one.is_packed
-                && sought.modified.is_some_and(|modified| one.stamp.modified >= i128::from(modified))
-                && sought.is_in(&one.path, &one.stamp)
-        };
-        itself = beside.iter().position(is_copy).map(|at| beside.remove(at));
-    }
-    let after = match (&itself, sought.modified) {
-        (Some(itself), _) => itself.age(),
-        (None, Some(modified)) => (i128::from(modified), i64::MAX),
-        // Without a time nothing tells what is younger.
-        (None, None) => return Rotated::default(),
-    };
-    beside.retain(|one| one.age() > after && !(one.is_packed && sought.is_live));
-    Rotated { itself, younger: beside }
+    listed.sort_by(|one, other| one.name.cmp(&other.name));
+    listed
 }
 
 impl Generation {
+    fn inode(&self) -> (u64, u64) {
+        (self.stamp.device, self.stamp.inode)
+    }
+
     fn age(&self) -> (i128, i64) {
         (self.stamp.modified, self.rank)
     }
@@ -168,12 +193,21 @@ fn rank(stamp: &str) -> i64 {
     if digits.len() <= COUNT_DIGITS_MAX { -number } else { number }
 }
 
-/// Whether a file begins with these bytes. One that cannot be read does not.
-fn begins_with(path: &Path, head: &Head) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+/// Whether a file begins with these bytes. One that cannot be read does not. `None` when it is no longer the file that
+/// was stamped.
+fn begins_with(path: &Path, stamp: &Stamp, head: &Head) -> Option<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(_) => return Some(false),
+    };
+    let now = file.metadata().ok().map(|metadata| Stamp::of(&metadata));
+    if !now.is_some_and(|now| now.same_file(stamp)) {
+        return None;
+    }
     let mut bytes = Vec::new();
     let read = file.take(head.length).read_to_end(&mut bytes);
-    read.is_ok() && blake3::hash(&bytes).to_hex().as_str() == head.hash
+    Some(read.is_ok() && blake3::hash(&bytes).to_hex().as_str() == head.hash)
 }
 
 #[cfg(test)]

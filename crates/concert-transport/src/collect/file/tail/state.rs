@@ -154,16 +154,28 @@ impl State {
 
 impl Followed {
     /// Opens the file where it is not open yet: where it was seen, else where it was found after it
-    /// was rotated away.
-    pub(super) async fn open(&mut self, seen: Option<&Path>) -> Result<(), String> {
+    /// was rotated away. `false` when another lies there by now: then it is to be looked for again.
+    pub(super) async fn open(&mut self, seen: Option<&Path>) -> Result<bool, String> {
         if self.file.is_some() || self.finished {
-            return Ok(());
+            return Ok(true);
         }
-        let Some(place) = seen.map(Path::to_owned).or_else(|| self.place.take()) else { return Ok(()) };
-        // Without a place it is looked for again.
-        let file = File::open(&place).await.map_err(|error| format!("{}: {error}", place.display()))?;
-        (self.file, self.place) = (Some(file), Some(place));
-        Ok(())
+        let (mut has_moved, found) = (false, self.place.take());
+        for place in seen.map(Path::to_owned).into_iter().chain(found) {
+            let say = |error: std::io::Error| format!("{}: {error}", place.display());
+            let file = match File::open(&place).await {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                opened => Some(opened.map_err(say)?),
+            };
+            if let Some(file) = file {
+                let stamp = Stamp::of(&file.metadata().await.map_err(say)?);
+                if (stamp.device, stamp.inode) == (self.device, self.inode) {
+                    (self.file, self.place) = (Some(file), Some(place));
+                    return Ok(true);
+                }
+            }
+            has_moved = true;
+        }
+        Ok(!has_moved)
     }
 
     /// What lies at its place now that it was begun anew.
