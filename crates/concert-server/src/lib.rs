@@ -25,15 +25,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
 use concert_model::Keys;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tower_http::timeout::TimeoutLayer;
 
 use places::{Requests, Streams};
+use problem::Problem;
 
 pub use serve::{check_listen, serve};
 pub use site::Site;
@@ -136,7 +138,6 @@ pub(crate) fn router(
         readers,
         stop,
     });
-    let soon = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX);
     Router::new()
         .merge(web::routes())
         .merge(api::routes())
@@ -144,7 +145,7 @@ pub(crate) fn router(
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
-        .layer(soon)
+        .layer(middleware::from_fn(soon))
         .merge(api::slow_routes())
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), parameters::check))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), admit::admit))
@@ -152,6 +153,16 @@ pub(crate) fn router(
         .method_not_allowed_fallback(web::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))
         .with_state(app)
+}
+
+/// Gives a request up that takes too long.
+async fn soon(request: Request, next: Next) -> Response {
+    tokio::time::timeout(REQUEST_MAX, next.run(request)).await.unwrap_or_else(|_| {
+        let seconds = REQUEST_MAX.as_secs();
+        let why =
+            format!("this was not answered within {seconds} seconds; send it again with the same Idempotency-Key");
+        Problem::busy(why, 1).into_response()
+    })
 }
 
 /// Whether two secrets are the same, in a time that does not depend on where they differ.

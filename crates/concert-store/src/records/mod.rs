@@ -100,6 +100,8 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Connections for whatever else is read.
 const READERS: u32 = 6;
+/// A connection is opened within this time, or all are in use.
+const OPENING_MAX: Duration = Duration::from_millis(200);
 
 /// Connections for short questions.
 const QUICK: u32 = 2;
@@ -300,10 +302,12 @@ impl Records {
         while let Some(idle) = self.pool.try_acquire() {
             idle.close().await.map_err(trouble)?;
         }
-        // Those in use meanwhile stay as they are.
+        // Those in use meanwhile stay as they are. Nobody is waited for: whoever has one may be waiting for another, which
+        // is held here.
         let mut opened = Vec::new();
-        for _ in self.pool.size()..READERS {
-            opened.push(self.pool.acquire().await.map_err(trouble)?);
+        while self.pool.size() < READERS {
+            let Ok(one) = tokio::time::timeout(OPENING_MAX, self.pool.acquire()).await else { break };
+            opened.push(one.map_err(trouble)?);
         }
         Ok(())
     }
@@ -392,6 +396,24 @@ mod tests {
         tokio::time::timeout(CHANGE_TIMEOUT / 4, records.open_readers()).await.unwrap().unwrap();
         assert_eq!(records.pool.size(), READERS);
         sqlx::query("SELECT 1").execute(&mut *used).await.unwrap();
+    }
+
+    /// Whoever has a connection and needs another gets one, however many are opened anew beside it.
+    #[tokio::test]
+    async fn who_needs_a_second_connection_while_readers_are_opened_gets_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
+        for pauses in 0..40 {
+            let second = async {
+                for _ in 0..pauses {
+                    tokio::time::sleep(Duration::from_micros(100)).await;
+                }
+                let _first = records.pool.acquire().await.unwrap();
+                records.pool.acquire().await.unwrap();
+            };
+            let both = async { tokio::join!(records.open_readers(), second).0.unwrap() };
+            tokio::time::timeout(CHANGE_TIMEOUT / 9, both).await.unwrap();
+        }
     }
 
     /// What is in the log is gone from it, unless somebody still reads by it.
