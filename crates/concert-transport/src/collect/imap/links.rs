@@ -9,8 +9,8 @@ use mail_parser::{Message, PartType};
 use regex::Regex;
 use url::Url;
 
-/// Links taken from one mail.
-pub(super) const LINKS_MAX: usize = 50;
+/// Links fetched of one mail; that there are more is told as a gap.
+pub(super) const LINKS_MAX: usize = 1_000;
 /// Bytes of text looked at in one mail.
 const TEXT_BYTES_MAX: usize = 4 << 20;
 const URL_BYTES_MAX: usize = 2048;

@@ -353,9 +353,6 @@ impl Imap {
         waiting: &mut Waiting,
     ) -> Result<Option<String>, String> {
         let feed = &self.setup.feed;
-        if mail.urls.len() > links::LINKS_MAX {
-            tracing::warn!(feed, "A mail holds too many links; the first are fetched.");
-        }
         let (mut fetched, mut failed) = (Vec::new(), Vec::new());
         let asked = mail.urls.iter().take(links::LINKS_MAX).filter(|url| !waiting.has(mail.number, url));
         for url in asked {
@@ -365,7 +362,15 @@ impl Imap {
             }
         }
         let now = intake.now();
+        let tell_left_out = || {
+            if mail.urls.len() > links::LINKS_MAX {
+                let what =
+                    format!("mail {} holds more than {} links; the first are fetched", mail.id, links::LINKS_MAX);
+                intake.health(feed, Health::Gap(now, now, what));
+            }
+        };
         let Some((url, why)) = failed.first() else {
+            tell_left_out();
             if waiting.settled(mail.number) {
                 intake.remember(feed, LINKS, &waiting.write(now)).await?;
             }
@@ -378,6 +383,7 @@ impl Imap {
             let links: Vec<String> = failed.iter().map(|(url, _)| links::shown(url)).collect();
             let what = format!("given up after a day, in mail {}: {}; {why}", mail.id, links.join(", "));
             intake.health(feed, Health::Gap(since, now, what));
+            tell_left_out();
             intake.remember(feed, LINKS, &waiting.write(now)).await?;
             return Ok(None);
         }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
 use super::LISTED;
+use super::links::LINKS_MAX;
 use crate::memory::{Memory, read, setup};
 use crate::{Collector, Health};
 
@@ -181,6 +182,23 @@ async fn links_are_fetched_before_the_mail_is_marked() {
     assert_eq!(receipt.url, web.url("/list.csv"));
     assert_eq!(receipt.file_name, "list.csv");
     assert_eq!(receipt.origin, Origin::Mail(format!("link@provider.example {}", receipt.url)));
+    assert_eq!(given.dovecot.flags("").unwrap(), ["S"]);
+}
+
+#[tokio::test]
+async fn many_links_are_all_fetched_and_too_many_are_told() {
+    let Some(given) = Given::new() else { return };
+    let web = Web::start(None, |request| Answer::new(200, &*request.path)).await.unwrap();
+    let body: Vec<String> = (0..=LINKS_MAX).map(|count| web.url(&format!("/{count}.csv"))).collect();
+    given.dovecot.deliver(&mail("many@provider.example", &body.join("\r\n"))).unwrap();
+    given.collector("links = [\"localhost\"]").once(&*given.memory).await.unwrap();
+    assert_eq!(given.memory.kept().len(), 1 + LINKS_MAX);
+    let gaps = given.memory.health().into_iter().filter_map(|one| match one {
+        Health::Gap(_, _, why) => Some(why),
+        Health::Good | Health::Trouble(_) => None,
+    });
+    let want = format!("mail many@provider.example holds more than {LINKS_MAX} links; the first are fetched");
+    assert_eq!(gaps.collect::<Vec<_>>(), [want]);
     assert_eq!(given.dovecot.flags("").unwrap(), ["S"]);
 }
 
