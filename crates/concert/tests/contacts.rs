@@ -207,6 +207,19 @@ fn an_import_of_nobody_is_refused_and_one_to_whom_nothing_can_be_sent_is_told() 
 }
 
 #[test]
+fn a_value_that_is_none_has_a_row_among_others_and_is_refused_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let rows = concert(&site, &["who", "192.0.2.1", "AS4294967296", "AS64500", "--format", "ndjson"]);
+    let values: Vec<&str> = rows.iter().map(|row| text(row, "value")).collect();
+    assert!(["192.0.2.1", "AS4294967296", "AS64500"].iter().all(|value| values.contains(value)), "{values:?}");
+    let wrong = rows.iter().find(|row| row["value"] == "AS4294967296").unwrap();
+    assert!(wrong["contact"].is_null() && text(wrong, "reason").contains("beyond the highest AS number"), "{wrong}");
+    let (code, told) = said(&site, &["who", "AS4294967296"]);
+    assert!(code == 2 && told.contains("beyond the highest AS number"), "{told}");
+}
+
+#[test]
 fn a_line_that_is_too_long_is_told_and_the_others_are_answered() {
     let folder = tempfile::tempdir().unwrap();
     let site = site(folder.path());

@@ -1497,7 +1497,7 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_a_receipt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reporter_gets_ten_receipts_an_hour_and_by_an_alias_an_outcome_only_by_hand() {
+async fn a_reporter_gets_so_many_receipts_an_hour_and_by_an_alias_an_outcome_only_by_hand() {
     let Some(world) = World::new().await else { return };
     let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
     world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
@@ -1506,7 +1506,7 @@ async fn a_reporter_gets_ten_receipts_an_hour_and_by_an_alias_an_outcome_only_by
             "From: {from}\r\nTo: {to}\r\nSubject: attack\r\nMessage-ID: <{n}@{from}>\r\n\r\n192.0.2.{n} attacks us\r\n"
         )
     };
-    for n in 1..12 {
+    for n in 101..=131 {
         world.dovecot.deliver(&complaint("anna@bank.example", "cert@cert.example", n)).unwrap();
     }
     // One who writes like the other is counted by itself.
@@ -1517,15 +1517,21 @@ async fn a_reporter_gets_ten_receipts_an_hour_and_by_an_alias_an_outcome_only_by
     world.dovecot.deliver(&guess.replace("attack\r", "[CERT-EX#2026-009999] attack\r")).unwrap();
     world.once();
     let count = |to: &str| world.smtp.mails().iter().filter(|mail| mail.to == [to.to_owned()]).count();
-    assert_eq!([count("anna@bank.example"), count("anna@bank.example.net"), count("eve@shop.example")], [10, 1, 0]);
+    assert_eq!([count("anna@bank.example"), count("anna@bank.example.net"), count("eve@shop.example")], [30, 1, 0]);
     assert_eq!(count("mal@shop.example"), 0);
     let mails = world.mails();
     let of = |words: &str| mails.iter().filter(|mail| mail.contains(words)).count();
-    assert_eq!(of("no receipt: its sender got ten within the hour"), 1, "{mails:?}");
+    assert_eq!(of("no receipt: its sender got 30 within the hour"), 1, "{mails:?}");
     assert_eq!(of("no receipt: it was not sent to us by name"), 1, "{mails:?}");
     assert_eq!(of("no receipt: it names an incident or a notice that is not there"), 1, "{mails:?}");
     let rows = world.rows(&["mailbox", "list", "--kind", "complaint"]);
     let eve = rows.iter().find(|row| row["from"].as_str().unwrap().contains("eve@")).unwrap()["mail"].to_string();
+    // All together get no more than is set, which they have.
+    world.set(|settings| settings.replace("[mailbox]\n", "[mailbox]\nreceipts_max = 31\n"));
+    world.dovecot.deliver(&complaint("joe@shop.example", "cert@cert.example", 23)).unwrap();
+    world.once();
+    assert_eq!(count("joe@shop.example"), 0);
+    assert!(world.mails().iter().any(|mail| mail.contains("no receipt: `receipts_max` were sent within the hour")));
     world.done(&["mailbox", "outcome", &eve, "It was cleaned."]);
     world.once();
     assert_eq!(count("eve@shop.example"), 1);

@@ -205,6 +205,12 @@ impl Records {
         query.fetch_all(self.pool()).await.map_err(trouble)
     }
 
+    /// The sites that wrote entries, in hexadecimal digits.
+    pub async fn signers(&self) -> Result<Vec<String>, Problem> {
+        let query = sqlx::query_scalar("SELECT DISTINCT site FROM entry");
+        query.fetch_all(self.pool()).await.map_err(trouble)
+    }
+
     /// Numbers of entries whose row says another place or time than their header, which is what was signed.
     pub async fn entries_astray(&self, incident: &str) -> Result<Vec<u64>, Problem> {
         let query = sqlx::query_scalar(

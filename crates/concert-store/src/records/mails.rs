@@ -15,11 +15,9 @@ use crate::events::read::sixteen;
 /// Mails of one thread that are shown.
 const THREAD_MAX: u32 = 1_000;
 
-/// Within this time a sender gets no more receipts than so many: a desk that reports ten pages wants ten numbers,
+/// Within this time a sender gets no more receipts than so many: a desk that reports ten pages wants ten numbers.
 const RECEIPT_SECONDS: i64 = 3_600;
-const OWN_RECEIPTS_MAX: i64 = 10;
-/// and all senders together no more than so many: the addresses of spam are forged.
-const RECEIPTS_MAX: i64 = 100;
+const OWN_RECEIPTS_MAX: i64 = 30;
 /// Notices made at once are at most so far from each other.
 const BESIDE_MAX: i64 = 200_000;
 
@@ -147,6 +145,8 @@ pub struct Again {
     pub home: Home,
     /// The notices instead.
     pub instead: Vec<NewNotice>,
+    /// Receipts are sent to all senders together no more than so many in an hour: the addresses of spam are forged.
+    pub receipts_max: u32,
 }
 
 pub(super) fn mail(row: &SqliteRow) -> MailRow {
@@ -536,14 +536,14 @@ impl Again {
             .map_err(trouble)?;
         let count = |name: &str| counts.try_get::<i64, _>(name).unwrap_or(i64::MAX);
         let why = if count("own") >= OWN_RECEIPTS_MAX {
-            Some("no receipt: its sender got ten within the hour")
-        } else if count("all_of_them") >= RECEIPTS_MAX {
-            Some("no receipt: too many were sent within the hour")
+            Some(format!("no receipt: its sender got {OWN_RECEIPTS_MAX} within the hour"))
+        } else if count("all_of_them") >= i64::from(self.receipts_max) {
+            Some("no receipt: `receipts_max` were sent within the hour".to_owned())
         } else {
             None
         };
         if let Some(why) = why {
-            why.clone_into(&mut row.reason);
+            row.reason = why;
         } else {
             row.notice = insert_notices(change, now, &self.home, std::slice::from_ref(notice)).await?.id();
             sqlx::query(

@@ -38,7 +38,7 @@ impl Upkeep {
             "DELETE FROM reject WHERE report IN (SELECT id FROM report WHERE received < ?1 AND state <> 'waiting')",
         )
         .bind(before.0)
-        .execute(records.pool())
+        .execute(records.changes())
         .await
         .map_err(trouble)
         .map(|_| ())
@@ -92,7 +92,7 @@ impl Upkeep {
             "DELETE FROM notice_bytes WHERE id IN (SELECT id FROM notice WHERE state = 'delivered' AND delivered < ?1)",
         )
         .bind(before.0)
-        .execute(self.store.records.pool())
+        .execute(self.store.records.changes())
         .await
         .map_err(trouble)?;
         done.notices_removed += gone.rows_affected();

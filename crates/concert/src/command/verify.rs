@@ -8,6 +8,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use concert_model::Problem;
+use concert_model::incident::journal::JournalKey;
 use concert_model::problem::counted;
 use concert_store::Store;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -115,12 +116,27 @@ async fn check(site: &SiteArg, checked: &mut Checked) -> Result<(), Failure> {
     if let Some(problem) = ahead(&store, wire::now()).await? {
         tracing::warn!("{problem}");
     }
+    key(&store, checked).await?;
     let journals = verify_journals(&store).await?;
     checked.entries = journals.entries;
     for problem in journals.problems {
         checked.differ("incidents", problem);
     }
     evidence(&store, checked).await
+}
+
+/// Whether the key of the site signed anything: with another one a second chain would begin in silence.
+async fn key(store: &Store, checked: &mut Checked) -> Result<(), Failure> {
+    let path = store.data().join("site.key");
+    let signers = store.records.signers().await?;
+    // A backup may be made without keys.
+    let Ok(secret) = std::fs::read(&path) else { return Ok(()) };
+    if !signers.is_empty() && !signers.contains(&JournalKey::of(&secret).site().to_string()) {
+        let what = "no entry of any incident was signed by this key: it is not the one of this site, or was changed";
+        let hint = "put back the one of a backup; entries that are written with this one begin a second chain";
+        checked.differ("incidents", Problem::new(what).at(path.display().to_string()).hint(hint));
+    }
+    Ok(())
 }
 
 async fn evidence(store: &Store, checked: &mut Checked) -> Result<(), Failure> {

@@ -97,8 +97,15 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     }
     let is_fed = args.values.is_empty() || args.values.iter().any(|value| value == "-");
     args.purpose.as_deref().map_or(Ok(()), given::purpose).map_err(Failure::usage)?;
-    let given = args.values.iter().filter(|value| *value != "-").map(|value| given::values(value));
-    let given: Vec<String> = given.collect::<Result<Vec<_>, _>>().map_err(Failure::usage)?.concat();
+    let mut given = Vec::new();
+    for value in args.values.iter().filter(|value| *value != "-") {
+        match given::values(value) {
+            Ok(values) => given.extend(values),
+            // Among several it has a row that says so, as from standard input.
+            Err(problem) if args.values.len() == 1 => return Err(Failure::usage(problem)),
+            Err(_) => {}
+        }
+    }
     let settings = site_arg.settings_to_open(SiteArg::settings_to_look)?;
     let runtime = super::runtime()?;
     // Who holds a part of a network is told too, and for that all parties are needed.

@@ -412,7 +412,11 @@ fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str, names_something
         false => Ok(receipt),
     });
     let (receipt, reason) = match receipt {
-        Ok(receipt) => (Some(Again { home: site.home(), instead: vec![receipt], ..Again::default() }), String::new()),
+        Ok(receipt) => {
+            let receipts_max = site.settings.mailbox.as_ref().map_or(0, |mailbox| mailbox.receipts_max);
+            let again = Again { home: site.home(), instead: vec![receipt], receipts_max, ..Again::default() };
+            (Some(again), String::new())
+        }
         Err(why) => (None, format!("no receipt: {why}")),
     };
     let row = MailRow { state: "taken".into(), kind: "complaint".into(), reason, ..row };

@@ -40,6 +40,8 @@ pub struct Mailbox {
     pub complaints: Option<String>,
     /// Whether whoever wrote such a mail is told that it came.
     pub receipts: bool,
+    /// Receipts in an hour, to all together.
+    pub receipts_max: u32,
     /// Whoever complained is told so, once what was complained of was not seen again for so long.
     pub outcome_after: Option<Duration>,
     /// Whether the DNS is asked for the keys of domains that sign their mail.
@@ -66,6 +68,9 @@ impl Mailbox {
             true,
             "with `complaints`: tell whoever wrote by hand that it came, with its number",
         );
+        let about =
+            "receipts in an hour, to all senders together, as addresses of spam are forged; 30 go to one sender";
+        let receipts_max = keys.number_or("receipts_max", 1_000, 1..=1_000_000, about);
         let agreed = agreed(&mut keys);
         let shared_domains = shared_domains(&mut keys);
         let about = "check signatures of answers that have one (DKIM); the DNS is asked for the key of their domain";
@@ -101,6 +106,7 @@ impl Mailbox {
             language,
             complaints,
             receipts,
+            receipts_max: u32::try_from(receipts_max).unwrap_or(u32::MAX),
             outcome_after,
             dkim,
             shared_domains,

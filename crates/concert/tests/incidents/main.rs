@@ -154,6 +154,21 @@ fn a_second_verifier_agrees() {
 }
 
 #[test]
+fn verify_names_a_key_that_signed_nothing() {
+    let site = Site::new();
+    let path = site.path().join("data/site.key");
+    let key = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, key.replace(&key[..1], if key.starts_with('a') { "b" } else { "a" })).unwrap();
+    assert_eq!(site.run(&["verify"]).0, 0, "nothing is signed yet");
+    std::fs::write(&path, &key).unwrap();
+    site.open("x");
+    assert_eq!(site.run(&["verify"]).0, 0);
+    std::fs::write(&path, format!("{}zz", &key[2..])).unwrap();
+    let (code, out, _) = site.run(&["verify"]);
+    assert!(code == 1 && out.contains("data/site.key") && out.contains("not the one of this site"), "{out}");
+}
+
+#[test]
 fn verify_names_the_entry_that_was_changed() {
     let check = |statement: &str, want: &str| {
         let site = Site::new();

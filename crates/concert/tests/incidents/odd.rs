@@ -47,6 +47,11 @@ fn orders_of_nobody_times_that_are_exchanged_and_minutes_below_nothing_are_refus
     write(&["effort", "minutes=-5", "work=x"], "`-5` is not a whole number from 0");
     write(&["note", "text=x", "--minutes", "-5"], "this is not a whole number from 1");
     write(&["note", "text=x", "--minutes", "0"], "this is not a whole number from 1");
+    write(&["note", "text=x", "--minutes", "1441"], "`minutes` is 1441, and a day has 1440");
+    let open =
+        ["incident", "open", "x", "--type", "scanner", "--severity", "low", "--tlp", "green", "--minutes", "1441"];
+    let (code, _, err) = site.run(&open);
+    assert!(code == 2 && err.contains("a day has 1440"), "{err}");
     let cost = ["incident", "cost", "--since", "2026-11-20", "--until", "2026-11-10"];
     site.odd(&number, &cost, "`--since` is later than `--until`");
 }

@@ -122,6 +122,12 @@ fn step(mut keys: Keys<'_>) -> (Step, Keys<'_>) {
     let role = keys.choice_or("role", &roles, "", "the role that does it");
     let due = keys.duration("due", "how long it may take from when it became ready");
     let hold = keys.duration_or("hold_max", "24h", "how long the decision may be put off, from when it became ready");
+    for (name, given) in [("due", due), ("hold_max", Some(hold))] {
+        if given.is_some_and(|given| given.is_zero()) {
+            let what = format!("`{name}` is no time at all: nobody could do anything in it");
+            keys.problem(name, what, format!("{name} = \"4h\""));
+        }
+    }
     let step = Step {
         id: id.unwrap_or_default(),
         title,

@@ -3,7 +3,7 @@
 use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::{Content, EventLinked, Marked, Note, Severity, in_words};
-use concert_model::incident::draft::{Draft, keep_members};
+use concert_model::incident::draft::{Draft, in_a_day, keep_members};
 use concert_model::incident::marking::{Marking, Tlp};
 use serde_json::{Map, Value, json};
 
@@ -87,7 +87,9 @@ pub(in crate::command) struct MinutesArg {
 /// Reads how many minutes something took.
 fn minutes(text: &str) -> Result<u32, String> {
     let minutes = text.parse().ok().filter(|minutes| *minutes > 0);
-    minutes.ok_or_else(|| "this is not a whole number from 1".to_owned())
+    let minutes = minutes.ok_or_else(|| "this is not a whole number from 1".to_owned())?;
+    in_a_day(minutes).map_err(|problem| problem.to_string())?;
+    Ok(minutes)
 }
 
 impl MinutesArg {

@@ -137,7 +137,7 @@ async fn again(
         instead.extend(responsible::instead(site, &book, &barred, &carried, members).await?);
     }
     let why = format!("{} bounced: {}", row.contact, row.reason);
-    Ok(Some(Again { notice: notice.id.clone(), why, home: site.home(), instead }))
+    Ok(Some(Again { notice: notice.id.clone(), why, home: site.home(), instead, ..Again::default() }))
 }
 
 #[cfg(test)]
