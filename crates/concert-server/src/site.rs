@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use concert_model::Time;
 use concert_model::access::Person;
 use concert_model::incident::Tlp;
+use concert_model::problem::counted;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
@@ -184,7 +185,9 @@ pub struct Feed {
     pub events_day: u64,
     /// Events a day as they usually are, lowest and highest; nothing while too little is known.
     pub expected_day: Option<(u64, u64)>,
-    /// How the last 24 hours compare with that.
+    /// What `volume` is judged by: what the settings say for a time of their own, or else what is usual in a day.
+    pub band: Option<Band>,
+    /// How what came compares with that.
     pub volume: Volume,
     /// When a report last came.
     pub last_report: Option<Time>,
@@ -222,15 +225,38 @@ impl Feed {
             let since = self.last_report.map_or_else(|| "ever".to_owned(), |time| format!("since {time}"));
             return format!("no report {since}, which is longer than usual");
         }
-        let (low, high) = self.expected_day.unwrap_or_default();
+        let Band { events, low, high, seconds } = self.band.unwrap_or_default();
+        let came = format!("{events} events in {}", span(seconds));
         match self.volume {
-            Volume::Low => format!("{} events in 24 hours where at least {low} are expected", self.events_day),
-            Volume::High => format!("{} events in 24 hours where at most {high} are expected", self.events_day),
+            Volume::Low => format!("{came} where at least {low} are expected"),
+            Volume::High => format!("{came} where at most {high} are expected"),
             Volume::Unknown | Volume::Usual => {
                 let missing = |why: &String| format!("something of the last 24 hours may be missing: {why}");
                 self.missing.as_ref().map(missing).unwrap_or_default()
             }
         }
+    }
+}
+
+/// How many events came within a time, and how many are expected in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Band {
+    /// Events that came.
+    pub events: u64,
+    /// Fewer are too few.
+    pub low: u64,
+    /// More are too many.
+    pub high: u64,
+    /// The time, which ends now.
+    pub seconds: i64,
+}
+
+/// A time in the largest unit that it is whole in.
+fn span(seconds: i64) -> String {
+    match seconds {
+        _ if seconds % 3600 == 0 => counted(seconds / 3600, "hour"),
+        _ if seconds % 60 == 0 => counted(seconds / 60, "minute"),
+        _ => counted(seconds, "second"),
     }
 }
 

@@ -294,6 +294,19 @@ fn feeds_tell_how_they_do() {
     // A feed that began today is not measured by what a day brings.
     assert_eq!((&rows[0]["stale"], &rows[0]["remark"]), (&Value::from(false), &Value::Null));
     assert!(rows[0]["events_day"].as_u64().is_some_and(|events| events > 0), "{rows:?}");
+    // What the settings say of a time of their own is measured by that time.
+    let expecting = |expect: &str| {
+        let settings = SETTINGS.replace("parser = \"csv\"", &format!("parser = \"csv\"\nexpect = {expect}"));
+        assert_ne!(settings, SETTINGS);
+        fs::write(site.dir().join("concert.toml"), settings).unwrap();
+        site.rows(&["feed", "list"])[0]["remark"].as_str().unwrap_or_default().to_owned()
+    };
+    let many = expecting("{ at_least = 3, at_most = 5, every = \"90m\" }");
+    assert_eq!(many, format!("{} events in 90 minutes where at most 5 are expected", MANY + 10));
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let few = expecting("{ at_least = 3, at_most = 5, every = \"1s\" }");
+    assert_eq!(few, "0 events in 1 second where at least 3 are expected");
+    assert_eq!(expecting("{ at_least = 3, at_most = 900000, every = \"90m\" }"), "");
     let (code, out, _) = site.concert(&["feed", "show", "drop", "--format", "json"]);
     let shown: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &shown["stale"]), (0, &Value::from(false)));

@@ -14,7 +14,7 @@ use concert_server::desk::{
 };
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
-    Feed, FeedState, GapRow, HeldMail, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push,
+    Band, Feed, FeedState, GapRow, HeldMail, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push,
     Pushed, Refusal, RejectRow, Slice, Stuck, Volume, WantedNotices,
 };
 use concert_server::{Options, Site, same_secret};
@@ -90,6 +90,7 @@ impl Fake {
             rejects,
             events_day: events / 30,
             expected_day: (events > 10_000).then_some((events / 40, events / 20)),
+            band: None,
             volume: if events > 10_000 { Volume::Usual } else { Volume::Unknown },
             last_report: (events > 0).then(|| time("2026-11-22T11:58:00Z")),
             stale: false,
@@ -110,6 +111,8 @@ impl Fake {
         feeds[3].last_report = feeds[3].last_good;
         feeds[1].events_day = 7;
         feeds[1].volume = Volume::Low;
+        let (low, high) = feeds[1].expected_day.unwrap();
+        feeds[1].band = Some(Band { events: 7, low, high, seconds: 86_400 });
         feeds[4].last_good = None;
         feeds
     }

@@ -233,6 +233,13 @@ impl Records {
             .collect())
     }
 
+    /// Events of a feed in the reports that came since then.
+    pub async fn feed_events_since(&self, feed: &str, since: Time) -> Result<u64, Problem> {
+        let query = sqlx::query_scalar("SELECT coalesce(sum(events), 0) FROM report WHERE feed = ?1 AND received > ?2");
+        let events: i64 = query.bind(feed).bind(since.0).fetch_one(self.pool()).await.map_err(trouble)?;
+        Ok(events.cast_unsigned())
+    }
+
     /// Events of each feed in each span of 24 hours that ends with the hour `until`: how many spans
     /// back (0 for the last), and how many events. Spans without any report are not there.
     pub async fn feed_days(&self, until: i64, days: i64) -> Result<BTreeMap<String, BTreeMap<i64, u64>>, Problem> {

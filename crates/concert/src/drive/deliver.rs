@@ -16,6 +16,8 @@ use crate::wire::Site;
 
 /// Waits between attempts, in seconds; the last one repeats.
 const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
+/// A peer is believed so often that a short wait is enough.
+const ASKED_TIMES: usize = 4;
 /// After this long without success a notice has failed and a person must look.
 const GIVE_UP_AFTER_SECONDS: i64 = 5 * 86_400;
 
@@ -163,7 +165,7 @@ fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     let step = usize::try_from(notice.tries).unwrap_or(usize::MAX).min(WAITS_SECONDS.len() - 1);
     let planned = WAITS_SECONDS.get(step).copied().unwrap_or(3600);
     // A peer that says the same short time again and again is asked more and more rarely all the same.
-    let least = if step == 0 { 1 } else { WAITS_SECONDS.get(step - 1).copied().unwrap_or(1) };
+    let least = step.checked_sub(ASKED_TIMES).and_then(|at| WAITS_SECONDS.get(at)).copied().unwrap_or(1);
     let wait = wait.and_then(|wait| i64::try_from(wait).ok()).map_or(planned, |asked| asked.clamp(least, 86_400));
     tracing::warn!(
         notice = notice.id,
@@ -206,8 +208,9 @@ mod tests {
         check(5 * DAY + 1, 21, Outcome::Unsure("cut".into()), ("failed", 0));
         check(5 * DAY + 1, 21, Outcome::Done("taken".into()), ("delivered", 0));
         check(0, 0, Outcome::Later("busy".into(), Some(7)), ("queued", 7));
-        check(9, 1, Outcome::Later("busy".into(), Some(7)), ("queued", 60));
-        check(DAY, 9, Outcome::Later("busy".into(), Some(7)), ("queued", 14_400));
+        check(9, 1, Outcome::Later("busy".into(), Some(7)), ("queued", 7));
+        check(60, 4, Outcome::Later("busy".into(), Some(7)), ("queued", 60));
+        check(DAY, 9, Outcome::Later("busy".into(), Some(7)), ("queued", 900));
         check(0, 0, Outcome::Later("busy".into(), Some(u64::MAX)), ("queued", 60));
         check(0, 0, Outcome::Later("busy".into(), Some(DAY as u64 * 9)), ("queued", DAY));
         check(0, 0, Outcome::Never("no such user".into()), ("failed", 0));

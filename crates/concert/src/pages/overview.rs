@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use concert_model::{Problem, Time};
-use concert_server::site::{Feed, FeedState, GapRow, HeldMail, Hour, NoticeCounts, Overview, RejectRow, Stuck, Volume};
+use concert_server::site::{
+    Band, Feed, FeedState, GapRow, HeldMail, Hour, NoticeCounts, Overview, RejectRow, Stuck, Volume,
+};
 use concert_store::records::{FeedHealth, NoticeFilter, Records};
 use concert_transport::collect::http::{FETCHING, fetching as fetching_of};
 
@@ -22,6 +24,7 @@ const GAPS: u32 = 10;
 const GAPS_OF_FEEDS: u32 = 1_000;
 /// What is usual is learned from so many days, once there are at least so many.
 const DAYS_LEARNED: i64 = 15;
+const DAY_SECONDS: i64 = 86_400;
 const DAYS_NEEDED: usize = 7;
 /// So many times fewer or more events than learned are far outside.
 const LEARNED_FACTOR: u64 = 2;
@@ -98,7 +101,12 @@ async fn feeds_of(
     let gaps = records.gaps(GAPS_OF_FEEDS).await?;
     let fetching = records.recall_all(FETCHING).await?;
     let listed = records.recall_all(wire::LISTED_SINCE).await?;
-    let since = now.plus_seconds(-86_400);
+    let since = now.plus_seconds(-DAY_SECONDS);
+    let mut windows = BTreeMap::new();
+    for (feed, seconds) in settings.feeds.iter().filter_map(|feed| Some((feed, own_seconds(feed.expect?)?))) {
+        let events = records.feed_events_since(&feed.name, now.plus_seconds(-seconds)).await?;
+        windows.insert(feed.name.as_str(), (events, seconds));
+    }
     let feeds = settings.feeds.iter().map(|feed| {
         let health = health.get(&feed.name).cloned().unwrap_or_default();
         let health = health.and(said.get(&feed.name).cloned().unwrap_or_default());
@@ -118,10 +126,13 @@ async fn feeds_of(
         let listed = listed.get(&feed.name).filter(|_| !feed.collect.kind().is_empty());
         let listed = listed.and_then(|since| since.parse().ok()).map(Time);
         let begun = listed.into_iter().chain(counts.last_report).min();
-        // A feed that began within the last day cannot have brought what a day brings, but too much.
-        let is_old = begun.is_some_and(|begun| begun.plus_seconds(86_400) < now)
-            || days.is_some_and(|days| days.range(1..).next().is_some());
-        let volume = expected_day.map(|band| volume(events_day, band, feed.expect.is_some()));
+        let (came, seconds) = windows.get(feed.name.as_str()).copied().unwrap_or((events_day, DAY_SECONDS));
+        let expected = feed.expect.map(|expect| (expect.at_least, expect.at_most)).or(expected_day);
+        let band = expected.map(|(low, high)| Band { events: came, low, high, seconds });
+        // A feed that began within that time cannot have brought what comes in it, but too much.
+        let is_old = begun.is_some_and(|begun| begun.plus_seconds(seconds) < now)
+            || seconds <= DAY_SECONDS && days.is_some_and(|days| days.range(1..).next().is_some());
+        let volume = band.map(|band| volume(band, feed.expect.is_some()));
         let volume = volume.filter(|volume| is_old || *volume == Volume::High);
         let quiet_since = counts.last_report.or(listed).map(|last| last.seconds().saturating_add(stale_after));
         Feed {
@@ -137,6 +148,7 @@ async fn feeds_of(
             rejects: counts.counts.rejects,
             events_day,
             expected_day,
+            band,
             volume: volume.unwrap_or_default(),
             last_report: counts.last_report,
             stale: quiet_since.is_some_and(|until| until < now.seconds()),
@@ -155,6 +167,12 @@ fn tells_refusals(feed: &settings::Feed) -> bool {
     feed.collect.kind() != "irc" && feed.parser_name != "complaint"
 }
 
+/// The time for which the settings say what is expected, where it is not a day.
+fn own_seconds(expect: Expect) -> Option<i64> {
+    let seconds = i64::try_from(expect.every.as_secs()).unwrap_or(i64::MAX);
+    (seconds != DAY_SECONDS).then_some(seconds)
+}
+
 /// What the settings expect, for a day.
 fn a_day(expect: Expect) -> (u64, u64) {
     let every = expect.every.as_secs().max(1);
@@ -164,7 +182,7 @@ fn a_day(expect: Expect) -> (u64, u64) {
 
 /// What settings say is meant; what was learned of a few days is exceeded now and then, and only counts when it is by
 /// far.
-fn volume(events: u64, (low, high): (u64, u64), is_set: bool) -> Volume {
+fn volume(Band { events, low, high, .. }: Band, is_set: bool) -> Volume {
     let (low, high) = if is_set { (low, high) } else { (low / LEARNED_FACTOR, high.saturating_mul(LEARNED_FACTOR)) };
     match events {
         few if few < low => Volume::Low,
@@ -238,7 +256,11 @@ mod tests {
             (1800, false, Volume::Usual),
             (1801, false, Volume::High),
         ] {
-            assert_eq!(volume(events, (500, 900), is_set), want, "{events} {is_set}");
+            assert_eq!(
+                volume(Band { events, low: 500, high: 900, seconds: DAY_SECONDS }, is_set),
+                want,
+                "{events} {is_set}"
+            );
         }
     }
 
