@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::Keys;
 use concert_model::keys::Secret;
+use concert_model::{Keys, Problem};
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -83,6 +83,8 @@ pub struct Trust {
     pub certificate: Option<PathBuf>,
     /// PEM text of the key of our certificate.
     pub key: Option<Secret>,
+    /// Where `ca_file` and `client_certificate` are written.
+    places: [String; 2],
 }
 
 impl Trust {
@@ -104,7 +106,26 @@ impl Trust {
             keys.needs_file(&text);
             site_dir.join(text)
         };
-        Trust { ca_file: ca_file.map(path), certificate: certificate.map(path), key }
+        let places = ["ca_file", "client_certificate"].map(|name| keys.key_place(name).unwrap_or_default());
+        Trust { ca_file: ca_file.map(path), certificate: certificate.map(path), key, places }
+    }
+
+    /// Reads the files that it names, if any. The mistake has its place in the settings.
+    pub fn check(&self) -> Result<(), Problem> {
+        let [ca_file, certificate] = &self.places;
+        let at = |place: &String, name: &str| {
+            let (place, hint) = (place.clone(), format!("see `{name}`"));
+            move |why: String| Problem::new(why).at(place).hint(hint)
+        };
+        if let Some(path) = &self.ca_file {
+            certificates(path).map(drop).map_err(at(ca_file, "ca_file"))?;
+        }
+        if self.has_files() {
+            let (place, name) =
+                if self.certificate.is_some() { (certificate, "client_certificate") } else { (ca_file, "ca_file") };
+            self.config().map(drop).map_err(at(place, name))?;
+        }
+        Ok(())
     }
 
     /// Whether it names files of its own.

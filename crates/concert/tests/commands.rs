@@ -110,9 +110,9 @@ fn check_opens_the_files_that_settings_name() {
     write("conf.d/b.toml", &format!("[via.mail]\ntype = \"smtp\"\nhost = \"mail.cert.example\"\n{tls}"));
     let told = [told, check().1.join("\n")].join("\n");
     for want in [
-        "via mail: ",
+        "conf.d/b.toml:4:1: ",
         "no.pem: ",
-        "  hint: see its ca_file, client_certificate and client_key",
+        "  hint: see `ca_file`",
         "data/asn.csv: cannot be used: none of its 3 lines is a range, the first because: fewer columns than needed",
         "conf.d/a.toml:3:12: data/cc.csv has no ranges of addresses with countries",
         "warning: keys/anna.asc: a file in the folder of keys is not used: ",

@@ -6,8 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::line::{Line, same_name};
 use super::{Client, Place, Trouble};
 
-/// Nicknames tried when ours is taken.
-const NICKNAMES_MAX: u32 = 9;
+/// Nicknames tried when ours is taken: the first with a digit, the others with three, which many feeds on one server need.
+const NICKNAMES_MAX: u32 = 29;
+const DIGITS: u32 = 9;
 /// SASL answers go out in pieces of this size (IRCv3 SASL 3.1).
 const SASL_BYTES: usize = 400;
 /// Most lines before we are let in: a long message of the day has hundreds.
@@ -104,15 +105,28 @@ impl Step {
     fn next_nickname(&mut self, client: &mut Client, place: &Place, line: &Line) -> Result<(), Trouble> {
         self.tries += 1;
         if self.tries > NICKNAMES_MAX {
-            return Err(refused("our nickname and nine others like it are taken", line));
+            return Err(refused("our nickname and many others like it are taken", line));
         }
-        // Many servers take nine bytes only, and would cut the digit off again.
-        let stem: String = place.nickname.chars().take(if place.nickname.len() > 9 { 29 } else { 8 }).collect();
-        client.nick = format!("{stem}{}", self.tries).into_bytes();
+        client.nick = like(&place.nickname, &place.channel, self.tries).into_bytes();
         let nick = client.nick.clone();
         client.send(&[b"NICK ", nick.as_slice()].concat());
         Ok(())
     }
+}
+
+/// A nickname like ours. Many servers take nine bytes only, and would cut the digits off again.
+fn like(nickname: &str, channel: &str, tries: u32) -> String {
+    let number = if tries <= DIGITS {
+        tries.to_string()
+    } else {
+        // Whoever is in another channel tries others.
+        let hash = blake3::hash(format!("{channel} {tries}").as_bytes());
+        let drawn = hash.as_bytes().iter().fold(0u32, |sum, byte| (sum * 256 + u32::from(*byte)) % 900);
+        (100 + drawn).to_string()
+    };
+    let length = if nickname.len() > 9 { 30 } else { 9 };
+    let stem: String = nickname.chars().take(length - number.len()).collect();
+    format!("{stem}{number}")
 }
 
 fn authenticate(client: &mut Client, place: &Place) {
@@ -139,4 +153,23 @@ fn refused(what: &str, line: &Line) -> Trouble {
 
 fn no_sasl() -> Trouble {
     Trouble::Refused("the server offers no SASL PLAIN; leave `user` out to send the password with PASS".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn many_in_other_channels_find_nicknames_that_are_free() {
+        let mut taken = HashSet::from(["concert".to_owned()]);
+        for count in 0..200 {
+            let mut tries = 1..=NICKNAMES_MAX;
+            let free = tries.find(|tries| taken.insert(like("concert", &format!("#c{count}"), *tries)));
+            assert!(free.is_some(), "{count}");
+        }
+        assert!(taken.iter().all(|nickname| nickname.len() <= 9 && nickname.starts_with("concer")), "{taken:?}");
+        assert_eq!(like(&"x".repeat(30), "#c", 3), format!("{}3", "x".repeat(29)));
+    }
 }

@@ -326,6 +326,9 @@ fn print(args: &Args, total: &Counts, took: Duration) -> Result<(), Failure> {
         Format::Table => format!(
             "{rows} rows: {events} events, {duplicates} duplicates, {rejects} rejects, {dropped} dropped by rules; {notices} notices queued; {seconds} s\n"
         ),
+        Format::Csv => format!(
+            "rows,events,duplicates,rejects,dropped,notices,seconds\n{rows},{events},{duplicates},{rejects},{dropped},{notices},{seconds}\n"
+        ),
         _ => format!(
             "{}\n",
             json!({"rows": rows, "events": events, "duplicates": duplicates, "rejects": rejects, "dropped": dropped, "notices": notices, "seconds": seconds})

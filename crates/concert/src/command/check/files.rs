@@ -40,18 +40,13 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 /// The certificates of every way in and out.
 fn check_certificates(settings: &Settings, findings: &mut Vec<Finding>) {
     let ins = settings.feeds.iter().filter_map(|feed| match &feed.collect {
-        Collect::By(_, collector, _) => Some((format!("feed {}", feed.name), collector.trust()?)),
+        Collect::By(_, collector, _) => collector.trust(),
         Collect::Nothing | Collect::Push(_) => None,
     });
-    let outs = settings.vias.iter().filter_map(|(name, via)| Some((format!("via {name}"), via.deliverer.trust()?)));
+    let outs = settings.vias.values().filter_map(|via| via.deliverer.trust());
     let mailbox = settings.mailbox.as_ref().and_then(|mailbox| mailbox.collector.trust());
-    let all = ins.chain(outs).chain(mailbox.map(|trust| ("mailbox".to_owned(), trust)));
-    for (place, trust) in all.filter(|(_, trust)| trust.has_files()) {
-        if let Err(why) = trust.config() {
-            let problem = Problem::new(why).at(place).hint("see its ca_file, client_certificate and client_key");
-            findings.push(Finding::of("mistake", problem));
-        }
-    }
+    let all = ins.chain(outs).chain(mailbox);
+    findings.extend(all.filter_map(|trust| trust.check().err()).map(|problem| Finding::of("mistake", problem)));
 }
 
 /// One file with ranges of addresses.
