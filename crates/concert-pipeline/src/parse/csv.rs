@@ -411,7 +411,7 @@ impl Csv {
         if let Some(text) = generated
             && !draft.has(Field::TIME_SOURCE)
         {
-            let time = self.mapping.time(text, draft.zone());
+            let time = self.mapping.time(text, draft.zone(), draft.received());
             let time = time.map_err(|why| Fault::new(Field::TIME_SOURCE.name(), why))?;
             draft.set(Field::TIME_SOURCE, &Value::Time(time));
         }

@@ -7,7 +7,7 @@
 //! | `columns` | column to field: `ip = "source.ip"`. `"source.ip\|source.fqdn"` is the first that fits and is free; `"a, b"` fills both; `"extra"` is `extra.<column>`; `"-"` leaves the column out |
 //! | `unmapped` | `extra` (default) keeps other columns as `extra.<column>`, `drop` leaves them out |
 //! | `require` | fields without which there is no event |
-//! | `time_format` | `automatic` (a number of 10 digits is seconds, one of 13 milliseconds since 1970, from 1990 to 2100), `unix`, `unix-ms` or a pattern such as `%d-%m-%Y`; `"unix\|%Y%m%d"` tries both |
+//! | `time_format` | `automatic` (a number of 10 digits is seconds, one of 13 milliseconds since 1970, from 1990 to 2100; `Nov 22 10:15:00` is of the year in which it came last), `unix`, `unix-ms` or a pattern such as `%d-%m-%Y`; `"unix\|%Y%m%d"` tries both |
 //! | `types` | word of the feed to `classification.type`; a final `*` stands for any rest |
 //! | `ignore_values` | values that mean "nothing" |
 //! | `prefix` | column to a text put before its value |
@@ -29,7 +29,7 @@ use jiff::tz::TimeZone;
 
 use super::country::alpha2;
 use super::{Draft, Fault};
-use moment::{TimeFormat, number_time, read_time};
+use moment::{SYSLOG, TimeFormat, number_time, read_time, yearless};
 
 /// As much of a name from outside as a reject shows.
 const NAME_CHARS_SHOWN: usize = 60;
@@ -241,7 +241,7 @@ impl Mapping {
         let fault = |reason: &str| Fault::new(field.name(), reason);
         match field.kind() {
             Kind::Time => {
-                let time = self.time(text, draft.zone()).map_err(fault)?;
+                let time = self.time(text, draft.zone(), draft.received()).map_err(fault)?;
                 draft.set(field, &Value::Time(time));
                 return Ok(());
             }
@@ -265,11 +265,12 @@ impl Mapping {
         draft.need(field, text)
     }
 
-    /// Reads a time in one of the formats of the settings. `zone` is for times that name none.
-    pub fn time(&self, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
+    /// Reads a time in one of the formats of the settings. `zone` is for times that name none, and `received` for those
+    /// without a year.
+    pub fn time(&self, text: &str, zone: Option<&TimeZone>, received: Time) -> Result<Time, &'static str> {
         let mut why = "not a time";
         for format in &self.time_formats {
-            match read_time(format, text, zone) {
+            match read_time(format, text, zone, received) {
                 Ok(time) => return Ok(time),
                 Err(reason) => why = reason,
             }
@@ -277,7 +278,9 @@ impl Mapping {
         match self.time_formats.as_slice() {
             [] => Time::parse(text, zone),
             // Beside other formats a number is meant for one of those.
-            [TimeFormat::Automatic] => number_time(text).unwrap_or(Err(why)),
+            [TimeFormat::Automatic] => {
+                number_time(text).or_else(|| yearless(SYSLOG, text, zone, received)).unwrap_or(Err(why))
+            }
             _ => Err(why),
         }
     }

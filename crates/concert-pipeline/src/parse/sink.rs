@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use concert_model::batch::Raw;
-use concert_model::{Batch, EventId, Field, OpenEvent, Part, ProblemKey, Receipt, Reject, ReportId, Value, taxonomy};
+use concert_model::{
+    Batch, EventId, Field, OpenEvent, Part, ProblemKey, Receipt, Reject, ReportId, Time, Value, taxonomy,
+};
 use jiff::tz::TimeZone;
 
 use super::foreign::Foreign;
@@ -39,6 +41,7 @@ impl Fault {
 pub struct Draft<'a> {
     event: OpenEvent<'a>,
     zone: Option<&'a TimeZone>,
+    received: Time,
 }
 
 impl<'a> std::ops::Deref for Draft<'a> {
@@ -111,6 +114,11 @@ impl Draft<'_> {
     pub fn zone(&self) -> Option<&TimeZone> {
         self.zone
     }
+
+    /// When the report came, for times that name no year.
+    pub fn received(&self) -> Time {
+        self.received
+    }
 }
 
 /// What follows parsing for each event. Answers whether the event is kept.
@@ -145,6 +153,7 @@ pub struct Sink<'a> {
     /// The taxonomy of the constant type is a constant too.
     constant_taxonomy: bool,
     zone: Option<TimeZone>,
+    received: Time,
     stage: &'a mut Stage<'a>,
     key_of: &'a KeyOf<'a>,
     flush: &'a mut Flush<'a>,
@@ -191,6 +200,7 @@ impl<'a> Sink<'a> {
             extra_names: Vec::new(),
             constant_taxonomy: false,
             zone,
+            received: receipt.received,
             stage,
             key_of,
             flush,
@@ -261,7 +271,7 @@ impl<'a> Sink<'a> {
     pub fn event(&mut self, position: u64, text: &[u8], fill: impl FnOnce(&mut Draft<'_>) -> Result<(), Fault>) {
         let ordinal = self.count(position);
         let refused = {
-            let mut draft = Draft { event: self.batch.open(), zone: self.zone.as_ref() };
+            let mut draft = Draft { event: self.batch.open(), zone: self.zone.as_ref(), received: self.received };
             match fill(&mut draft) {
                 Err(fault) => Some(fault),
                 Ok(()) => {

@@ -1,7 +1,7 @@
 //! How a feed writes its times.
 
 use concert_model::{Keys, Time};
-use jiff::fmt::strtime;
+use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
 
 /// One way to write a time.
@@ -36,13 +36,25 @@ pub(super) fn read_time_formats(keys: &mut Keys<'_>) -> Vec<TimeFormat> {
     formats
 }
 
+/// How logs of Unix write times (RFC 3164).
+pub(super) const SYSLOG: &str = "%b %e %H:%M:%S";
+/// A time without a year may be so far ahead of when its report came: clocks differ, and so do zones.
+const AHEAD_SECONDS_MAX: i64 = 2 * 86_400;
+
 /// Reads a time in this format.
-pub(super) fn read_time(format: &TimeFormat, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
+pub(super) fn read_time(
+    format: &TimeFormat,
+    text: &str,
+    zone: Option<&TimeZone>,
+    received: Time,
+) -> Result<Time, &'static str> {
     match format {
         TimeFormat::Automatic => Time::parse(text, zone),
         TimeFormat::UnixSeconds => unix_time(text, 1_000_000.0, "not seconds since 1970"),
         TimeFormat::UnixMilliseconds => unix_time(text, 1000.0, "not milliseconds since 1970"),
-        TimeFormat::Pattern(pattern) => pattern_time(pattern, text, zone),
+        TimeFormat::Pattern(pattern) => {
+            yearless(pattern, text, zone, received).unwrap_or_else(|| pattern_time(pattern, text, zone))
+        }
     }
 }
 
@@ -61,6 +73,8 @@ pub(super) fn number_time(text: &str) -> Option<Result<Time, &'static str>> {
     let micros = micros.filter(|micros| (631_152_000_000_000..4_102_444_800_000_000).contains(micros));
     Some(micros.map(Time).ok_or("a number, which `time_format` must explain"))
 }
+
+const FOREIGN: &str = "not a time in the format of the settings";
 
 /// Whether ten digits may be meant as `2026061712`.
 fn is_date_and_hour(text: &str) -> bool {
@@ -82,9 +96,36 @@ fn unix_time(text: &str, micros_each: f64, reason: &'static str) -> Result<Time,
     Ok(Time(micros as i64))
 }
 
+/// A day of a month in this format, where nothing says the year: the last such moment before its report came. `None` for
+/// any other time.
+pub(super) fn yearless(
+    pattern: &str,
+    text: &str,
+    zone: Option<&TimeZone>,
+    received: Time,
+) -> Option<Result<Time, &'static str>> {
+    let mut parts = strtime::parse(pattern, text).ok()?;
+    let is_yearless = parts.year().is_none() && parts.month().is_some() && parts.day().is_some();
+    if !is_yearless || parts.to_timestamp().is_ok() {
+        return None;
+    }
+    let year = jiff::Timestamp::from_second(received.seconds()).ok()?.to_zoned(TimeZone::UTC).year();
+    let latest = received.plus_seconds(AHEAD_SECONDS_MAX);
+    // The new year may have begun where the time was written; and a 29th of February is not in each.
+    let found = [1, 0, -1, -2, -3, -4].into_iter().find_map(|back| {
+        parts.set_year(year.checked_add(back)).ok()?;
+        moment_of(&parts, zone).ok().filter(|time| *time <= latest)
+    });
+    Some(found.ok_or("not a day of a year"))
+}
+
 fn pattern_time(pattern: &str, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
-    let reason = "not a time in the format of the settings";
-    let parts = strtime::parse(pattern, text).map_err(|_| reason)?;
+    let parts = strtime::parse(pattern, text).map_err(|_| FOREIGN)?;
+    moment_of(&parts, zone)
+}
+
+fn moment_of(parts: &BrokenDownTime, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
+    let reason = FOREIGN;
     if let Ok(moment) = parts.to_timestamp() {
         return Ok(Time(moment.as_microsecond()));
     }
@@ -105,11 +146,27 @@ mod tests {
     fn a_pattern_of_a_day_gives_its_first_moment_where_midnight_is_skipped() {
         let beirut = TimeZone::get("Asia/Beirut").unwrap();
         let read = |pattern: &str, text: &str| {
-            let read = read_time(&TimeFormat::Pattern(pattern.to_owned()), text, Some(&beirut));
+            let read = read_time(&TimeFormat::Pattern(pattern.to_owned()), text, Some(&beirut), Time(0));
             read.map(|time| time.to_string())
         };
         assert_eq!(read("%d-%m-%Y", "29-03-2026"), Ok("2026-03-28T22:00:00Z".into()));
         assert_eq!(read("%d-%m-%Y", "30-03-2026"), Ok("2026-03-29T21:00:00Z".into()));
         assert!(read("%d-%m-%Y %H:%M", "29-03-2026 00:30").is_err());
+    }
+    #[test]
+    fn a_time_without_a_year_is_the_last_before_its_report() {
+        let check = |pattern: &str, text: &str, received: &str, want: &str| {
+            let received = Time::parse(received, None).unwrap();
+            let zone = TimeZone::get("Europe/Helsinki").unwrap();
+            let read = read_time(&TimeFormat::Pattern(pattern.to_owned()), text, Some(&zone), received);
+            assert_eq!(read.map(|time| time.to_string()), Ok(want.to_owned()), "{text} {received}");
+        };
+        check(SYSLOG, "Nov 22 10:15:00", "2026-11-22T09:00:00Z", "2026-11-22T08:15:00Z");
+        check(SYSLOG, "Nov  2 10:15:00", "2026-11-22T09:00:00Z", "2026-11-02T08:15:00Z");
+        check(SYSLOG, "Dec 31 23:59:59", "2026-01-01T00:00:01Z", "2025-12-31T21:59:59Z");
+        check(SYSLOG, "Jan  1 00:30:00", "2025-12-31T22:31:00Z", "2025-12-31T22:30:00Z");
+        check(SYSLOG, "Feb 29 12:00:00", "2027-03-01T00:00:00Z", "2024-02-29T10:00:00Z");
+        check("%d/%m %H:%M", "03/11 10:15", "2026-11-22T09:00:00Z", "2026-11-03T08:15:00Z");
+        check("%d.%m.", "03.11.", "2026-11-22T09:00:00Z", "2026-11-02T22:00:00Z");
     }
 }
