@@ -5,7 +5,8 @@
 //! them, and as they change, give Shadowserver's own schema file with `schema`; a name that tells another type is refused. A
 //! report whose name says nothing is recognised by its columns if these fit one type only, or named with `report_type`.
 //!
-//! Columns that mean nothing to the type are kept as `extra.COLUMN`, and so is a value that its field
+//! An empty column says nothing, but for those that the schema gives to `extra.` without a converter: these are kept
+//! as an empty text. Columns that mean nothing to the type are kept as `extra.COLUMN`, and so is a value that its field
 //! refuses (a host name that is none). Of a column that is there twice the first counts, and the second is kept as
 //! `extra.COLUMN 2`. A row without a moment, or whose address is none, is a reject.
 //! `feed.name` is set to the name of the report type.

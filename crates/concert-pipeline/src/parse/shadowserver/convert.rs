@@ -12,6 +12,8 @@ use super::Row;
 pub(super) enum Convert {
     /// As it is.
     Text,
+    /// As it is, also where it is empty: what the schema gives to `extra.` without a converter.
+    Bare,
     /// A moment in UTC.
     Utc,
     Int,
@@ -68,7 +70,7 @@ impl Convert {
 
     /// Whether it says something of an empty column too.
     pub(super) fn takes_empty(self) -> bool {
-        matches!(self, Self::Category | Self::ExchangeType | Self::ExchangeIdentifier)
+        matches!(self, Self::Bare | Self::Category | Self::ExchangeType | Self::ExchangeIdentifier)
     }
 
     /// Whether a text it refuses is nothing, and not worth keeping beside the field.
@@ -87,7 +89,8 @@ impl Convert {
         let kind = field.kind();
         let read = |text: &'b str| Value::read(kind, text, Some(&TimeZone::UTC)).map(Some);
         match self {
-            Self::Text => read(text),
+            Self::Bare if text.is_empty() => Ok(Some(Value::text(text))),
+            Self::Text | Self::Bare => read(text),
             Self::Known if matches!(text, "0" | "unknown") => Ok(None),
             Self::Known => read(text),
             Self::Utc => Time::parse(text, Some(&TimeZone::UTC)).map(|time| Some(Value::Time(time))),

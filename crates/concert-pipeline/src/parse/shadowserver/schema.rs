@@ -261,12 +261,15 @@ fn mapping(entry: &[serde_json::Value], required: bool) -> Result<Mapping, Strin
     let (Some(field), Some(column)) = (text(0), text(1)) else {
         return Err("a column is not written as [field, column, converter]".into());
     };
-    let convert = text(2).and_then(Convert::named).unwrap_or(Convert::Text);
     let target = match (field.strip_prefix("extra."), Field::named(field)) {
         (_, Some(field)) => Target::Field(field),
         (Some(""), None) => Target::Extra(column.to_owned().into()),
         (Some(name), None) => Target::Extra(name.to_owned().into()),
         (None, None) => Target::Extra(field.to_owned().into()),
+    };
+    let convert = match (text(2), &target) {
+        (None, Target::Extra(_)) => Convert::Bare,
+        (name, _) => name.and_then(Convert::named).unwrap_or(Convert::Text),
     };
     Ok(Mapping { column: column.to_owned().into(), target, convert, required })
 }

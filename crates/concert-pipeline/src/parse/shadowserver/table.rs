@@ -208,8 +208,8 @@ const OWN: &[(&str, &str, &str, Convert)] = &[
     ("event4_honeypot_http_scan event4_microsoft_sinkhole_http event4_sinkhole_http event6_sinkhole_http", "http_url", "destination.url", Convert::Url),
     ("event4_ip_spoofer", "network", "source.network", Convert::Network),
     ("event4_microsoft_sinkhole_http event4_sinkhole_http event6_sinkhole_http", "http_host", "destination.fqdn", Convert::Domain),
-    ("event4_sinkhole_dns", "query", "dns_query", Convert::Text),
-    ("event4_sinkhole_dns", "query_type", "dns_query_type", Convert::Text),
+    ("event4_sinkhole_dns", "query", "dns_query", Convert::Bare),
+    ("event4_sinkhole_dns", "query_type", "dns_query_type", Convert::Bare),
     ("event4_sinkhole_dns", "src_naics", "naics", Convert::NotZero),
     ("event4_sinkhole_dns", "src_sector", "sector", Convert::Known),
     ("malware_url sandbox_conn sandbox_url spam_url", "hostname", "source.fqdn", Convert::Domain),
@@ -222,7 +222,7 @@ const OWN: &[(&str, &str, &str, Convert)] = &[
     ("scan_ddos_middlebox scan_ics scan_socks", "tag", "product.vulnerabilities", Convert::Cve),
     ("scan_ipmi", "manufacturername", "product.vendor", Convert::Known),
     ("scan_ipmi", "productname", "product.name", Convert::Known),
-    ("scan_isakmp", "exchange_type", "isakmp_exchange_type", Convert::Text),
+    ("scan_isakmp", "exchange_type", "isakmp_exchange_type", Convert::Bare),
     ("scan_isakmp", "spi_size", "isakmp_spi_size", Convert::Int),
     ("scan_ldap_tcp scan_ldap_udp", "dns_host_name", "source.local_hostname", Convert::Known),
     ("scan_mssql", "server_name", "source.local_hostname", Convert::Known),
@@ -244,6 +244,17 @@ const OF_SOURCE: &str = "compromised_iot malware_url population_bgp population_h
     scan_activemq scan_bgp scan_couchdb scan_ddos_middlebox scan_docker scan_gtp scan_http scan_http_proxy scan_ics \
     scan_imap scan_ip_tunnel scan_ipmi scan_kubernetes scan_ldap_udp scan_mqtt_anon scan_msrpc scan_mysql scan_pop3 \
     scan_postgres scan_sip scan_slp scan_smtp scan_socks scan_ssh scan_ssl scan_ws_discovery";
+
+/// Types whose column `tag` is kept as it is, also where it is empty; so do those of scans of IPv6.
+const BARE_TAGS: &[&str] = &[
+    "compromised_iot",
+    "compromised_website",
+    "malware_url",
+    "population_bgp",
+    "population_http_proxy",
+    "sandbox_dns",
+    "spam_url",
+];
 
 /// Types whose reports do not say how the service was reached.
 const TRANSPORTS: &[(&str, &str)] =
@@ -315,8 +326,10 @@ fn report(
     // What an attack went for is an identifier, and stays a column as well.
     let kept = [("application", "application", Convert::Known)];
     let kept = kept.iter().filter(|(column, ..)| identifier.strip_prefix('=') == Some(*column));
+    let bare_tag = file_name.starts_with("scan6_") || BARE_TAGS.contains(name);
     columns.extend(EXTRAS.iter().filter(|(column, ..)| !is_own(column)).chain(kept).map(|(column, extra, convert)| {
-        Mapping { column: (*column).into(), target: Target::Extra((*extra).into()), convert: *convert, required: false }
+        let convert = if bare_tag && *column == "tag" { Convert::Bare } else { *convert };
+        Mapping { column: (*column).into(), target: Target::Extra((*extra).into()), convert, required: false }
     }));
     columns.extend(own.into_iter().map(|(_, column, target, convert)| Mapping {
         column: (*column).into(),
