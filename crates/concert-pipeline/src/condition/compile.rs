@@ -1,20 +1,32 @@
 //! From the text of a condition to its steps: every name known, every value of the right kind.
 //!
-//! The syntax is CEL's own, by its parser. What CEL has beyond comparing fields (arithmetic, maps,
-//! macros over lists) is refused with a sentence, so that a condition costs little and always ends.
+//! The syntax is CEL's own, by its parser. What CEL has and conditions have not (maps, `map` and `filter`) is refused
+//! with a sentence, so that a condition costs little and always ends. A comparison of a field with what is fixed is
+//! one step, also where the fixed value is reckoned; a choice is drawn out of comparisons, so that each of its values
+//! is compared as if it stood alone. Only what is left is worked out for each event.
 
+mod duration;
 mod functions;
+mod lists;
+mod shape;
+mod work;
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use concert_model::problem::nearest;
 use concert_model::{Field, Kind, Problem, field, taxonomy};
 
+use self::shape::{choice, depth_of, is_name, is_nameless, is_plain, is_sized, is_text, order_of};
 use super::test::{Fixed, Order, Test};
 use super::values::{Class, class, class_name, ranked};
+use super::work::Work;
 use super::{Id, KNOWN_LATER, NESTING_MAX, Name, Node, TEXT_BYTES_MAX};
 
 /// Most mistakes told of one condition.
 const PROBLEMS_MAX: usize = 10;
+/// Most steps of a condition, with its lists written out.
+const STEPS_MAX: usize = 20_000;
+/// Deepest tree that is looked at; brackets and chains are some levels each.
+const DEPTH_MAX: usize = 4 * NESTING_MAX;
 /// What a condition looks like, for hints.
 const EXAMPLE: &str = "compare fields, joined by && or ||: source.port == 23 && source.asn in [64500, 64501]";
 /// What to do about one that is nested too deep.
@@ -36,7 +48,10 @@ pub(super) fn compile(text: &str, is_stored: bool) -> Result<Node, Vec<(usize, P
         Ok(parsed) => parsed,
         Err(errors) => return Err(syntax(text, &errors)),
     };
-    let mut compiler = Compiler { info: &info, is_stored, problems: Vec::new() };
+    if depth_of(&expr).0 > DEPTH_MAX {
+        return refuse(0, format!("the condition is nested more than {NESTING_MAX} deep"), FLATTER);
+    }
+    let mut compiler = Compiler { info: &info, is_stored, problems: Vec::new(), members: Vec::new(), steps: 0 };
     match compiler.truth(&expr, 0) {
         Some(node) if compiler.problems.is_empty() => Ok(node),
         _ => {
@@ -102,12 +117,16 @@ pub(super) struct Compiler<'a> {
     info: &'a SourceInfo,
     is_stored: bool,
     problems: Vec<(usize, Problem)>,
+    /// Names of members of lists that are known here.
+    members: Vec<String>,
+    steps: usize,
 }
 
 /// What stands on one side of a comparison.
 enum Side {
     Field(Subject),
     Fixed(Fixed),
+    Worked(Work, Class),
 }
 
 /// A field as it is asked for: in small letters, or by its number of characters.
@@ -121,9 +140,14 @@ impl Subject {
     pub(super) fn kind(&self) -> Kind {
         match &self.name {
             Name::Field(field) => field.kind(),
-            Name::Extra { .. } => Kind::Extra,
+            Name::Extra { .. } | Name::Member(_) => Kind::Extra,
             Name::Id(_) => Kind::Lower,
         }
+    }
+
+    /// Neither in small letters nor by its number of them.
+    fn is_bare(&self) -> bool {
+        !self.lower && !self.size
     }
 
     pub(super) fn shown(&self) -> String {
@@ -131,6 +155,7 @@ impl Subject {
             Name::Field(field) => field.name().to_owned(),
             Name::Extra { name, .. } => format!("extra.{name}"),
             Name::Id(id) => id.name().to_owned(),
+            Name::Member(path) => path.to_string(),
         }
     }
 }
@@ -144,6 +169,24 @@ impl Compiler<'_> {
         let at = self.start(expr);
         self.told(at, Problem::new(what).hint(hint));
         None
+    }
+
+    /// Counts steps, so that lists within lists end.
+    fn spend(&mut self, expr: &IdedExpr, steps: usize, depth: usize) -> Option<()> {
+        if depth > NESTING_MAX {
+            return self.wrong(expr, format!("the condition is nested more than {NESTING_MAX} deep"), FLATTER);
+        }
+        let before = self.steps;
+        self.steps = self.steps.saturating_add(steps);
+        match self.steps > STEPS_MAX {
+            false => Some(()),
+            // Said once.
+            true if before > STEPS_MAX => None,
+            true => {
+                let what = format!("the condition has more than {STEPS_MAX} steps once its lists are written out");
+                self.wrong(expr, what, "make several of it, or use `in` for a list of values")
+            }
+        }
     }
 
     /// The byte where an expression begins: that of its leftmost part.
@@ -169,9 +212,7 @@ impl Compiler<'_> {
 
     /// An expression that is true or false.
     fn truth(&mut self, expr: &IdedExpr, depth: usize) -> Option<Node> {
-        if depth > NESTING_MAX {
-            return self.wrong(expr, format!("the condition is nested more than {NESTING_MAX} deep"), FLATTER);
-        }
+        self.spend(expr, 1, depth)?;
         match &expr.expr {
             Expr::Literal(LiteralValue::Boolean(truth)) => Some(Node::Always(*truth.inner())),
             Expr::Select(select) if select.test => {
@@ -184,20 +225,19 @@ impl Compiler<'_> {
                 (operators::LOGICAL_AND, terms) => self.terms(terms, operators::LOGICAL_AND, depth).map(Node::All),
                 (operators::LOGICAL_OR, terms) => self.terms(terms, operators::LOGICAL_OR, depth).map(Node::Any),
                 (operators::LOGICAL_NOT, [inner]) => Some(Node::Not(Box::new(self.truth(inner, depth + 1)?))),
-                (operators::IN, [item, list]) => self.is_in(item, list),
-                (name, [left, right]) if order_of(name).is_some() => self.compare(order_of(name)?, left, right),
+                (operators::CONDITIONAL, [asked, a, b]) => {
+                    let nodes = [asked, a, b].map(|part| self.truth(part, depth + 1));
+                    let [Some(asked), Some(a), Some(b)] = nodes else { return None };
+                    Some(Node::Choice(Box::new([asked, a, b])))
+                }
+                (operators::IN, [item, list]) => self.is_in(item, list, depth),
+                (name, [left, right]) if order_of(name).is_some() => self.compare(order_of(name)?, left, right, depth),
                 (operators::INDEX, _) => self.flag(expr),
-                (name, args) if is_name(name) => self.function(expr, name, call.target.as_deref(), args),
-                _ => self.wrong(
-                    expr,
-                    "arithmetic and choices have no place in a condition",
-                    "compare fields with fixed values: source.port == 23",
-                ),
+                (name, args) if is_name(name) => self.function(expr, name, call.target.as_deref(), args, depth),
+                _ => self.wrong(expr, "this is neither true nor false", "compare it: source.port + 1 > 1024"),
             },
             Expr::Ident(_) | Expr::Select(_) => self.flag(expr),
-            Expr::Comprehension(_) => {
-                self.wrong(expr, "exists, all, map and filter are not known here", "use in [...]")
-            }
+            Expr::Comprehension(each) => self.each(expr, each, depth),
             _ => self.wrong(expr, "this is neither true nor false", "compare a field: source.port == 23"),
         }
     }
@@ -275,6 +315,10 @@ impl Compiler<'_> {
     }
 
     fn name(&mut self, expr: &IdedExpr, path: &str) -> Option<Name> {
+        let first = path.split('.').next().unwrap_or_default();
+        if self.members.iter().any(|member| member == first) {
+            return Some(Name::Member(path.into()));
+        }
         if let Some(extra) = path.strip_prefix("extra.").filter(|extra| !extra.is_empty()) {
             return Some(Name::extra(extra));
         }
@@ -301,12 +345,27 @@ impl Compiler<'_> {
     }
 
     /// One side of a comparison.
-    fn side(&mut self, expr: &IdedExpr) -> Option<Side> {
+    fn side(&mut self, expr: &IdedExpr, depth: usize) -> Option<Side> {
         match &expr.expr {
             Expr::Literal(_) => self.fixed(expr).map(Side::Fixed),
-            Expr::Call(call) if call.func_name == operators::NEGATE => self.fixed(expr).map(Side::Fixed),
-            Expr::Call(call) if call.func_name == "timestamp" => self.fixed(expr).map(Side::Fixed),
-            _ => self.subject(expr, true).map(Side::Field),
+            _ if is_plain(expr) => self.subject(expr, true).map(Side::Field),
+            _ => self.work(expr, depth + 1).map(|(work, class)| match work {
+                Work::Fixed(fixed) => Side::Fixed(fixed),
+                work => Side::Worked(work, class),
+            }),
+        }
+    }
+
+    /// Whether an expression is true or false by its form. A field that is, is a field.
+    fn answers(&self, expr: &IdedExpr) -> bool {
+        match &expr.expr {
+            Expr::Select(select) => select.test,
+            Expr::Comprehension(_) => true,
+            Expr::Call(call) => match call.func_name.as_str() {
+                operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT | operators::IN => true,
+                name => order_of(name).is_some() || functions::answers(name),
+            },
+            _ => false,
         }
     }
 
@@ -329,9 +388,7 @@ impl Compiler<'_> {
                     return Some(Subject { size: true, ..subject });
                 }
                 (name, _) if is_name(name) => return self.unknown_function(expr, name),
-                _ => {
-                    return self.wrong(expr, "a field or a fixed value is needed here", "arithmetic is not known here");
-                }
+                _ => return self.wrong(expr, "a field is needed here", "such as source.port"),
             }
         }
         let path = self.path(expr)?;
@@ -353,27 +410,44 @@ impl Compiler<'_> {
         }
     }
 
-    fn compare(&mut self, order: Order, left: &IdedExpr, right: &IdedExpr) -> Option<Node> {
+    fn compare(&mut self, order: Order, left: &IdedExpr, right: &IdedExpr, depth: usize) -> Option<Node> {
+        self.spend(left, 1, depth)?;
+        // A choice is drawn out, so that each of its values is compared as if it stood alone.
+        if let Some([asked, a, b]) = choice(left) {
+            let (asked, a) = (self.truth(asked, depth + 1), self.compare(order, a, right, depth + 1));
+            return Some(Node::Choice(Box::new([asked?, a?, self.compare(order, b, right, depth + 1)?])));
+        }
+        if let Some([asked, a, b]) = choice(right) {
+            let (asked, a) = (self.truth(asked, depth + 1), self.compare(order, left, a, depth + 1));
+            return Some(Node::Choice(Box::new([asked?, a?, self.compare(order, left, b, depth + 1)?])));
+        }
+        if let (Some(a), Some(b)) = (self.items(left), self.items(right)) {
+            return self.lists(order, &a, &b, left, depth);
+        }
         // Both sides are read before either is judged, so that all mistakes are told.
-        let (left_side, right_side) = (self.side(left), self.side(right));
+        let (left_side, right_side) = (self.side(left, depth), self.side(right, depth));
         match (left_side?, right_side?) {
             (Side::Field(subject), Side::Fixed(fixed)) => self.against(subject, order, fixed, right),
             (Side::Fixed(fixed), Side::Field(subject)) => self.against(subject, order.flipped(), fixed, left),
-            (Side::Field(a), Side::Field(b)) => self.pair(a, order, b, right),
-            (Side::Fixed(_), Side::Fixed(_)) => self.wrong(
-                left,
-                "this compares two fixed values",
-                "text that is meant as a field stands without quotes",
-            ),
+            (Side::Field(a), Side::Field(b)) if a.is_bare() && b.is_bare() => self.pair(a, order, b, right),
+            (Side::Worked(work, class), Side::Fixed(fixed)) => self.worked((work, class), order, fixed, right),
+            (Side::Fixed(fixed), Side::Worked(work, class)) => self.worked((work, class), order.flipped(), fixed, left),
+            // Who writes two texts most often means a field by one of them.
+            (Side::Fixed(Fixed::Text(_)), Side::Fixed(_)) | (Side::Fixed(_), Side::Fixed(Fixed::Text(_)))
+                if is_text(left) && is_text(right) =>
+            {
+                let hint = "text that is meant as a field stands without quotes";
+                self.wrong(left, "this compares two fixed values", hint)
+            }
+            (a, b) => {
+                let (a, b) = (self.as_work(a), self.as_work(b));
+                self.worked_pair(a, order, b, right)
+            }
         }
     }
 
     fn pair(&mut self, a: Subject, order: Order, b: Subject, place: &IdedExpr) -> Option<Node> {
         let (class_a, class_b) = (class(a.kind()), class(b.kind()));
-        if a.lower || b.lower || a.size || b.size {
-            let hint = "source.fqdn.lowerAscii() == \"host.example\"";
-            return self.wrong(place, "lowerAscii() and size() compare with fixed values only", hint);
-        }
         if class_a != class_b && class_a != Class::Any && class_b != Class::Any {
             let what =
                 format!("`{}` is {} and `{}` is {}", a.shown(), class_name(class_a), b.shown(), class_name(class_b));
@@ -408,13 +482,14 @@ impl Compiler<'_> {
         Some(Node::Test { name: subject.name, lower: subject.lower, test })
     }
 
-    fn is_in(&mut self, item: &IdedExpr, list: &IdedExpr) -> Option<Node> {
-        let Expr::List(items) = &list.expr else {
-            return self.wrong(list, "`in` takes a list of fixed values", "source.port in [22, 23]");
+    fn is_in(&mut self, item: &IdedExpr, list: &IdedExpr, depth: usize) -> Option<Node> {
+        let items = match self.items(list) {
+            Some(items) if is_plain(item) && !is_sized(item) && items.iter().all(|item| is_nameless(item)) => items,
+            _ => return self.is_in_list(item, list, depth),
         };
         let subject = self.subject(item, false);
         let mut fixed = Vec::new();
-        for item in &items.elements {
+        for item in items {
             if let Some(value) = self.fixed(item)
                 && let Some(subject) = &subject
                 && let Some(value) = self.suited(subject, value, item)
@@ -425,22 +500,5 @@ impl Compiler<'_> {
         let subject = subject?;
         let test = if subject.kind() == Kind::Extra { Test::LooseIn(fixed) } else { Test::In(fixed) };
         Some(Node::Test { name: subject.name, lower: subject.lower, test })
-    }
-}
-
-/// Names of functions begin with a letter; operators do not.
-fn is_name(function: &str) -> bool {
-    function.starts_with(|first: char| first.is_ascii_alphabetic())
-}
-
-fn order_of(operator: &str) -> Option<Order> {
-    match operator {
-        operators::EQUALS => Some(Order::Equal),
-        operators::NOT_EQUALS => Some(Order::Unequal),
-        operators::LESS => Some(Order::Less),
-        operators::LESS_EQUALS => Some(Order::LessOrEqual),
-        operators::GREATER => Some(Order::Greater),
-        operators::GREATER_EQUALS => Some(Order::GreaterOrEqual),
-        _ => None,
     }
 }

@@ -6,7 +6,8 @@
 //! a domain, the host of a URL or a mail address. Text has `.contains()`, `.startsWith()`,
 //! `.endsWith()`, `.matches()` (a regular expression found anywhere), `.size()` and `.lowerAscii()`.
 //! Times compare with RFC 3339 text, with or without `timestamp("...")`. `has(source.ip)` asks
-//! whether a field is there. `extra.name` and `extra["any name"]` are compared as they came: a
+//! whether a field is there. What is worked out for each event (sums, choices, conversions) is in `work.rs`, and what
+//! is asked of lists in `lists.rs`; a condition that has none of it does not pay for them. `extra.name` and `extra["any name"]` are compared as they came: a
 //! number also with text that spells it.
 //!
 //! What would surprise you: a comparison with a field that is absent is false, also `!=`; `!` of it
@@ -16,10 +17,12 @@
 
 mod bounds;
 mod compile;
+mod lists;
 mod test;
 #[cfg(test)]
 mod tests;
 mod values;
+mod work;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -27,7 +30,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use concert_model::{Event, Field, OpenEvent, Problem, ReportId, Value};
 
 pub use bounds::{Bounds, Span};
+use lists::{Each, How};
 use test::{Order, Test};
+use work::Work;
 
 /// Longest condition.
 pub const TEXT_BYTES_MAX: usize = 8 * 1024;
@@ -49,16 +54,47 @@ enum Node {
     Any(Vec<Node>),
     Not(Box<Node>),
     Has(Name),
-    Test { name: Name, lower: bool, test: Test },
-    Pair { left: Name, order: Order, right: Name },
+    Test {
+        name: Name,
+        lower: bool,
+        test: Test,
+    },
+    Pair {
+        left: Name,
+        order: Order,
+        right: Name,
+    },
+    /// The first decides which of the others is asked.
+    Choice(Box<[Node; 3]>),
+    /// Exactly one of them holds.
+    One(Vec<Node>),
+    Worked(Box<(Work, Test)>),
+    WorkedPair(Box<(Work, Order, Work)>),
+    /// Whether a text has another one in it, before it or behind it.
+    Parts(Box<(Work, Place, Work)>),
+    Within(Box<(Work, Name)>),
+    Each(Box<Each>),
+}
+
+/// Where a text is looked for in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Anywhere,
+    Start,
+    End,
 }
 
 /// A field by number, or an `extra.*` field by name because its number differs between batches.
 #[derive(Debug)]
 enum Name {
     Field(Field),
-    Extra { name: Box<str>, last: AtomicU16 },
+    Extra {
+        name: Box<str>,
+        last: AtomicU16,
+    },
     Id(Id),
+    /// A member of a list, by the name that `exists` or `all` gives it.
+    Member(Box<str>),
 }
 
 /// What tells an event from others; known of those that are stored.
@@ -165,6 +201,9 @@ trait Look {
     fn id(&self, _: Id) -> Option<Value<'_>> {
         None
     }
+    fn member(&self, _: &str) -> Option<Value<'_>> {
+        None
+    }
 }
 
 /// An event that is stored.
@@ -243,13 +282,14 @@ impl Name {
                 last.store(field.0, Ordering::Relaxed);
                 Some(field)
             }
-            Name::Id(_) => None,
+            Name::Id(_) | Name::Member(_) => None,
         }
     }
 
     fn value<'e>(&self, event: &'e impl Look) -> Option<Value<'e>> {
         match self {
             Name::Id(id) => event.id(*id),
+            Name::Member(path) => event.member(path),
             _ => event.value(self.number(event)?),
         }
     }
@@ -262,7 +302,7 @@ impl Node {
             Node::All(nodes) => nodes.iter().all(|node| node.holds(event)),
             Node::Any(nodes) => nodes.iter().any(|node| node.holds(event)),
             Node::Not(node) => !node.holds(event),
-            Node::Has(Name::Id(id)) => event.id(*id).is_some(),
+            Node::Has(name @ (Name::Id(_) | Name::Member(_))) => name.value(event).is_some(),
             Node::Has(name) => name.number(event).is_some_and(|field| event.has(field)),
             Node::Test { name, lower: false, test } => name.value(event).is_some_and(|value| test.holds(&value)),
             Node::Test { name, lower: true, test } => match name.value(event) {
@@ -273,6 +313,22 @@ impl Node {
                 (Some(left), Some(right)) => test::compare(&left, &right).is_some_and(|found| order.holds(found)),
                 _ => false,
             },
+            Node::Choice(nodes) => {
+                let [asked, a, b] = &**nodes;
+                if asked.holds(event) { a.holds(event) } else { b.holds(event) }
+            }
+            Node::One(nodes) => How::One.over(nodes, |node| node.holds(event)),
+            Node::Worked(worked) => worked.0.find(event).is_some_and(|found| found.passes(&worked.1)),
+            Node::WorkedPair(pair) => match (pair.0.find(event), pair.2.find(event)) {
+                (Some(left), Some(right)) => left.stands(pair.1, &right),
+                _ => false,
+            },
+            Node::Parts(parts) => match (parts.0.find(event), parts.2.find(event)) {
+                (Some(text), Some(part)) => parts.1.holds(text.text(), part.text()),
+                _ => false,
+            },
+            Node::Within(within) => lists::is_within(&within.0, &within.1, event),
+            Node::Each(each) => each.holds(event),
         }
     }
 
@@ -280,7 +336,7 @@ impl Node {
     fn can_be(&self, truth: bool, known: &[(Field, Value<'_>)]) -> bool {
         let value_of = |name: &Name| match name {
             Name::Field(field) => known.iter().find(|(given, _)| given == field).map(|(_, value)| value),
-            Name::Extra { .. } | Name::Id(_) => None,
+            Name::Extra { .. } | Name::Id(_) | Name::Member(_) => None,
         };
         match self {
             Node::Always(always) => *always == truth,
@@ -290,7 +346,9 @@ impl Node {
             Node::Not(node) => node.can_be(!truth, known),
             Node::Has(name) => truth || value_of(name).is_none(),
             Node::Test { name, lower: false, test } => value_of(name).is_none_or(|value| test.holds(value) == truth),
-            Node::Test { lower: true, .. } | Node::Pair { .. } => true,
+            Node::Choice(nodes) => nodes.iter().skip(1).any(|node| node.can_be(truth, known)),
+            // What is worked out, and what is asked of lists, can come out either way.
+            _ => true,
         }
     }
 
@@ -304,6 +362,36 @@ impl Node {
                 tell(left);
                 tell(right);
             }
+            Node::Choice(nodes) => nodes.iter().for_each(|node| node.each_name(tell)),
+            Node::One(nodes) => nodes.iter().for_each(|node| node.each_name(tell)),
+            Node::Worked(worked) => worked.0.each_name(tell),
+            Node::WorkedPair(pair) => {
+                pair.0.each_name(tell);
+                pair.2.each_name(tell);
+            }
+            Node::Parts(parts) => {
+                parts.0.each_name(tell);
+                parts.2.each_name(tell);
+            }
+            Node::Within(within) => {
+                within.0.each_name(tell);
+                tell(&within.1);
+            }
+            Node::Each(each) => {
+                tell(&each.list);
+                each.node.each_name(tell);
+            }
+        }
+    }
+}
+
+impl Place {
+    fn holds(self, text: Option<&str>, part: Option<&str>) -> bool {
+        let (Some(text), Some(part)) = (text, part) else { return false };
+        match self {
+            Place::Anywhere => text.contains(part),
+            Place::Start => text.starts_with(part),
+            Place::End => text.ends_with(part),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use concert_model::{Net, Time, Value, host};
 use regex::Regex;
 
+use super::work;
+
 /// How two values must stand to each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Order {
@@ -54,6 +56,8 @@ pub(super) enum Fixed {
     Time(Time),
     Ip(std::net::IpAddr),
     Net(Net),
+    /// Between two moments, in microseconds; no field has one.
+    Span(i64),
 }
 
 /// A question about one value. A value of another kind than the question's answers no.
@@ -72,7 +76,7 @@ pub(super) enum Test {
     StartsWith(Box<str>),
     EndsWith(Box<str>),
     Matches(Regex),
-    /// Number of characters.
+    /// Number of characters, or of members.
     Size(Order, i64),
 }
 
@@ -89,10 +93,7 @@ impl Test {
             Test::StartsWith(part) => value.as_text().is_some_and(|text| text.starts_with(&**part)),
             Test::EndsWith(part) => value.as_text().is_some_and(|text| text.ends_with(&**part)),
             Test::Matches(regex) => value.as_text().is_some_and(|text| regex.is_match(text)),
-            Test::Size(order, size) => value.as_text().is_some_and(|text| {
-                let found = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-                order.holds(found.cmp(size))
-            }),
+            Test::Size(order, size) => work::size(value).is_some_and(|found| order.holds(found.cmp(size))),
         }
     }
 }
@@ -145,7 +146,7 @@ pub(super) fn compare(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "comparing with a decimal number needs one")]
-fn decimal(number: i64) -> f64 {
+pub(super) fn decimal(number: i64) -> f64 {
     number as f64
 }
 

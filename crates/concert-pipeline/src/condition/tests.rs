@@ -1,5 +1,7 @@
 //! Conditions as people write them, and random ones against a slow evaluation.
 
+mod worked;
+
 use super::*;
 use concert_model::{Batch, EventId, ProblemKey, Time};
 
@@ -37,6 +39,10 @@ fn with_event<T>(given: &[(&str, &str)], ask: impl FnOnce(&Event<'_>, bool) -> T
     }
     let extra = event.extra("count").unwrap();
     event.set(extra, &Value::Int(7));
+    let list = event.extra("tags").unwrap();
+    event.set(list, &Value::Json(r#"["a", "telnet", 7, 2.5, {"kind": "x"}]"#.into()));
+    let object = event.extra("object").unwrap();
+    event.set(object, &Value::Json(r#"{"name": 1}"#.into()));
     let open = condition.holds_open(&event);
     event.keep(EventId::default(), ProblemKey::default(), 1);
     let event = batch.get(0).unwrap();
@@ -247,12 +253,16 @@ fn what_conditions_do_not_have_is_refused_and_never_a_panic() {
     let nots = format!("{}source.tor_node", "!(".repeat(64)) + &")".repeat(64);
     let equal = vec!["source.port"; 500].join(" == ");
     let dots = format!("a{} == 1", ".b".repeat(4000));
+    let long_sum = format!("source.port == 1{}", " + 1".repeat(2000));
+    let list = format!("[{}]", vec!["1"; 150].join(","));
+    let products = format!("{list}.all(a, {list}.all(b, {list}.all(c, a + b + c == source.port)))");
+    let wide = format!("{}true{}", "[1,1,1,1,1,1,1,1].all(x, ".repeat(30), ")".repeat(30));
     let regex = format!("comment.matches('{}')", "(a{50}){50}{50}");
     for text in [
-        "source.port + 1 == 2",
+        "source.port + 1",
         "source.port ? true : false",
-        "extra.list.exists(x, x == 1)",
-        "[1] == [1]",
+        "comment.exists(x, x == 1)",
+        "[1] < [1]",
         "{'a': 1}",
         "source.port in comment",
         "domain(source.ip, 'a.example')",
@@ -269,7 +279,29 @@ fn what_conditions_do_not_have_is_refused_and_never_a_panic() {
         "\"unterminated",
         "a == 'b\u{1f600}",
         "-'x' == extra.y",
-        "time.source > timestamp(5)",
+        "time.source > timestamp('x')",
+        "source.port + comment == 1",
+        "source.port / 0 == 1",
+        "source.port % (1 - 1) == 1",
+        "9223372036854775807 + 1 == source.port",
+        "-(-9223372036854775807 - 1) == source.port",
+        "feed.accuracy % 2 == 0",
+        "duration('1d') == duration('24h')",
+        "extra.tags.map(x, x) == extra.tags",
+        "size(extra.tags.filter(x, x == 'a')) == 1",
+        "[source.ip].exists(x, x.exists(y, true))",
+        "extra.tags.exists(a, extra.tags.exists(b, extra.tags.exists(c, a == b)))",
+        "(source.tor_node ? 1 : 'x') + 1 == 2",
+        "string(source.ip).matches(comment)",
+        "source.port.getHours() == 1",
+        "source.ip + 1 == 2",
+        "-comment == 'x'",
+        "int(source.ip) == 5",
+        "(source.port == 1) < true",
+        "cidr(source.ip + '', '::/0')",
+        &long_sum,
+        &wide,
+        &products,
         "extra == 1",
         &deep,
         &long,

@@ -1,10 +1,11 @@
 //! Fixed values of a condition: what may be compared with what, and the form fields keep their values in.
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{Expr, IdedExpr, LiteralValue};
 use concert_model::{Kind, Net, Time, Value};
 
 use super::compile::{Compiler, Subject};
 use super::test::{Fixed, Order};
+use super::work::Work;
 
 /// Kinds whose values compare with each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(super) enum Class {
     Time,
     Ip,
     Net,
+    /// Between two moments; no field has one.
+    Span,
     Any,
 }
 
@@ -38,6 +41,7 @@ pub(super) fn class_name(class: Class) -> &'static str {
         Class::Time => "a time",
         Class::Ip => "an address",
         Class::Net => "a network",
+        Class::Span => "a duration",
         Class::Any => "any value",
     }
 }
@@ -61,15 +65,18 @@ impl Compiler<'_> {
             ),
             Expr::Call(call) if call.func_name == "timestamp" => match call.args.as_slice() {
                 [IdedExpr { expr: Expr::Literal(LiteralValue::String(text)), .. }] => self.time(expr, text.inner()),
+                [IdedExpr { expr: Expr::Literal(_), .. }] => self.settled_value(expr),
                 _ => self.wrong(expr, "timestamp() takes one text", "timestamp(\"2026-11-22T04:50:30Z\")"),
             },
-            Expr::Call(call) if call.func_name == operators::NEGATE => {
-                match call.args.first().and_then(|inner| self.fixed(inner)) {
-                    Some(Fixed::Int(number)) => Some(Fixed::Int(number.saturating_neg())),
-                    Some(Fixed::Float(number)) => Some(Fixed::Float(-number)),
-                    _ => self.wrong(expr, "only a number can have a minus sign", "such as -5"),
-                }
-            }
+            Expr::Call(_) => self.settled_value(expr),
+            _ => self.wrong(expr, "a fixed value is needed here", "text in quotes, a number, true or false"),
+        }
+    }
+
+    /// What is worked out of fixed values alone.
+    fn settled_value(&mut self, expr: &IdedExpr) -> Option<Fixed> {
+        match self.work(expr, 0)? {
+            (Work::Fixed(fixed), _) => Some(fixed),
             _ => self.wrong(expr, "a fixed value is needed here", "text in quotes, a number, true or false"),
         }
     }
@@ -135,7 +142,7 @@ pub(super) fn ranked(ranks: &[&str], order: Order, text: &str) -> Vec<Fixed> {
     words.map(|word| Fixed::Text((*word).into())).collect()
 }
 
-fn shown(fixed: &Fixed) -> &'static str {
+pub(super) fn shown(fixed: &Fixed) -> &'static str {
     match fixed {
         Fixed::Text(_) => "text",
         Fixed::Int(_) | Fixed::Float(_) => "a number",
@@ -143,5 +150,6 @@ fn shown(fixed: &Fixed) -> &'static str {
         Fixed::Time(_) => "a time",
         Fixed::Ip(_) => "an address",
         Fixed::Net(_) => "a network",
+        Fixed::Span(_) => "a duration",
     }
 }

@@ -5,15 +5,22 @@ use concert_model::problem::meant;
 use concert_model::{Kind, Net, host};
 use regex::RegexBuilder;
 
+use super::shape::{choice, is_plain};
 use super::{Compiler, Subject};
-use crate::condition::Node;
-use crate::condition::test::Test;
+use crate::condition::test::{Fixed, Order, Test};
 use crate::condition::values::{Class, class, class_name};
+use crate::condition::work::Work;
+use crate::condition::{Node, Place};
 
 /// Largest compiled regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 /// The functions that answer yes or no, for hints.
 const FUNCTIONS: [&str; 8] = ["cidr", "domain", "has", "contains", "startsWith", "endsWith", "matches", "timestamp"];
+
+/// Whether a function answers yes or no.
+pub(super) fn answers(name: &str) -> bool {
+    FUNCTIONS.contains(&name) && name != "timestamp"
+}
 
 impl Compiler<'_> {
     /// A function that answers yes or no.
@@ -23,15 +30,20 @@ impl Compiler<'_> {
         name: &str,
         target: Option<&IdedExpr>,
         args: &[IdedExpr],
+        depth: usize,
     ) -> Option<Node> {
         match (name, target, args) {
-            ("cidr", None, [subject, nets]) => self.cidr(subject, nets),
-            ("domain", None, [subject, names]) => self.domain(subject, names),
+            ("cidr", None, [subject, nets]) => self.cidr(subject, nets, depth),
+            ("domain", None, [subject, names]) => self.domain(subject, names, depth),
+            ("matches", None, [target, arg]) => {
+                self.function(expr, name, Some(target), std::slice::from_ref(arg), depth)
+            }
             ("contains" | "startsWith" | "endsWith" | "matches", Some(target), [arg]) => {
-                let subject = self.text_subject(target);
-                let Expr::Literal(LiteralValue::String(text)) = &arg.expr else {
-                    return self.wrong(arg, format!("{name}() takes a fixed text"), "text stands in quotes");
+                let text = match &arg.expr {
+                    Expr::Literal(LiteralValue::String(text)) if is_plain(target) => text,
+                    _ => return self.parts(name, target, arg, depth),
                 };
+                let subject = self.text_subject(target);
                 let test = self.text_test(name, subject.as_ref(), text.inner(), arg);
                 let subject = subject?;
                 Some(Node::Test { name: subject.name, lower: subject.lower, test: test? })
@@ -45,6 +57,13 @@ impl Compiler<'_> {
             }
             ("size" | "lowerAscii" | "timestamp", ..) => {
                 self.wrong(expr, format!("{name}() is neither true nor false"), "compare it with a fixed value")
+            }
+            ("bool", None, [_]) => {
+                let (work, _) = self.work(expr, depth + 1)?;
+                Some(Node::Worked(Box::new((work, Test::Compare(Order::Equal, Fixed::Bool(true))))))
+            }
+            ("int" | "double" | "string" | "duration", ..) => {
+                self.wrong(expr, format!("{name}() is neither true nor false"), "compare it: int(extra.count) > 5")
             }
             _ => self.unknown_function(expr, name),
         }
@@ -82,6 +101,36 @@ impl Compiler<'_> {
         }
     }
 
+    /// A part that is asked of a text, where one of them is worked out.
+    fn parts(&mut self, name: &str, target: &IdedExpr, arg: &IdedExpr, depth: usize) -> Option<Node> {
+        let (of, part) = (self.work(target, depth + 1), self.work(arg, depth + 1));
+        let ((of, class_of), (part, class_part)) = (of?, part?);
+        for (class, place) in [(class_of, target), (class_part, arg)] {
+            if !matches!(class, Class::Text | Class::Any) {
+                let what = format!("{name}() is asked of texts, and this is {}", class_name(class));
+                return self.wrong(place, what, "string(source.ip).startsWith(\"192.0.2.\")");
+            }
+        }
+        match part {
+            Work::Fixed(Fixed::Text(text)) => {
+                let test = self.text_test(name, None, &text, arg)?;
+                Some(Node::Worked(Box::new((of, test))))
+            }
+            // One that comes with events would be made anew for each.
+            _ if name == "matches" => {
+                self.wrong(arg, "matches() takes a fixed text", "contains(), startsWith() and endsWith() take a field")
+            }
+            part => {
+                let place = match name {
+                    "contains" => Place::Anywhere,
+                    "startsWith" => Place::Start,
+                    _ => Place::End,
+                };
+                Some(Node::Parts(Box::new((of, place, part))))
+            }
+        }
+    }
+
     /// The texts of an argument that is one text or a list of texts.
     fn texts(&mut self, expr: &IdedExpr) -> Option<Vec<(String, IdedExpr)>> {
         let items = match &expr.expr {
@@ -98,7 +147,23 @@ impl Compiler<'_> {
         Some(texts)
     }
 
-    fn cidr(&mut self, subject: &IdedExpr, nets: &IdedExpr) -> Option<Node> {
+    /// A question about a choice: it is asked of what is chosen.
+    fn of_choice(
+        &mut self,
+        expr: &IdedExpr,
+        depth: usize,
+        mut ask: impl FnMut(&mut Self, &IdedExpr) -> Option<Node>,
+    ) -> Option<Option<Node>> {
+        let [asked, a, b] = choice(expr)?;
+        let nodes = [self.truth(asked, depth + 1), ask(self, a), ask(self, b)];
+        let [Some(asked), Some(a), Some(b)] = nodes else { return Some(None) };
+        Some(Some(Node::Choice(Box::new([asked, a, b]))))
+    }
+
+    fn cidr(&mut self, subject: &IdedExpr, nets: &IdedExpr, depth: usize) -> Option<Node> {
+        if let Some(node) = self.of_choice(subject, depth, |compiler, part| compiler.cidr(part, nets, depth + 1)) {
+            return node;
+        }
         let (subject, texts) = (self.subject(subject, false).map(|s| (s, subject)), self.texts(nets)?);
         let mut list = Vec::new();
         for (text, place) in &texts {
@@ -119,7 +184,10 @@ impl Compiler<'_> {
         }
     }
 
-    fn domain(&mut self, subject: &IdedExpr, names: &IdedExpr) -> Option<Node> {
+    fn domain(&mut self, subject: &IdedExpr, names: &IdedExpr, depth: usize) -> Option<Node> {
+        if let Some(node) = self.of_choice(subject, depth, |compiler, part| compiler.domain(part, names, depth + 1)) {
+            return node;
+        }
         let (subject, texts) = (self.text_subject(subject), self.texts(names)?);
         let mut list: Vec<Box<str>> = Vec::new();
         for (text, place) in &texts {
