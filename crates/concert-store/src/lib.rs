@@ -22,7 +22,7 @@ pub use archive::Archive;
 pub use evidence::Evidence;
 pub use members::Members;
 pub use records::Records;
-pub use store::{Loaded, Segment, Store};
+pub use store::{Exported, Loaded, Segment, Store};
 pub use upkeep::{Keep, Known, Snapshot, Upkeep};
 pub use writer::{Settled, Telling, Writer};
 pub use writing::{Settling, Watch, Writing};

@@ -10,7 +10,7 @@ use sqlx::Row;
 use crate::account;
 use crate::archive::{Archive, TRY_BYTES};
 use crate::events::read::{self, Bounds, Rows, sixteen};
-use crate::events::write::{Written, write_events};
+use crate::events::write::{Written, write_events, write_sightings};
 use crate::events::{Columns, Page, Repeats, Sighting, Stored};
 use crate::evidence::Evidence;
 use crate::members::{Members, Range};
@@ -284,31 +284,51 @@ impl Store {
         Ok(())
     }
 
-    /// The event files as paths, and the journal as one more file written to `journal` if it holds
-    /// anything: what an SQL engine needs to see every event.
-    pub async fn export_files(&self, journal: &Path) -> Result<Vec<PathBuf>, Problem> {
-        // One transaction, so that an event that moves from the journal to a file is there once.
+    /// The files of events and of their repeats as paths, and what is in no file yet as one more of each, written
+    /// into `folder`: what an SQL engine needs to see everything.
+    pub async fn export_files(&self, folder: &Path) -> Result<Exported, Problem> {
+        // One transaction, so that what moves to a file meanwhile is there once.
         let mut view = self.records.pool().begin().await.map_err(trouble)?;
         let rows = sqlx::query(JOURNAL).fetch_all(&mut *view).await.map_err(trouble)?;
-        let named: Vec<String> =
-            sqlx::query_scalar("SELECT path FROM segment WHERE kind = 'events' ORDER BY last_batch DESC")
-                .fetch_all(&mut *view)
-                .await
-                .map_err(trouble)?;
-        view.commit().await.map_err(trouble)?;
-        let mut files: Vec<PathBuf> = named.iter().map(|path| self.data.join(path)).collect();
-        if !rows.is_empty() {
-            let page = journal_page(&rows);
-            let part = journal.with_extension("part");
-            write_page(&part, journal, &page).map_err(|error| Problem::new(error.to_string()))?;
-            files.push(journal.to_owned());
+        let again = sqlx::query("SELECT * FROM sighting").fetch_all(&mut *view).await.map_err(trouble)?;
+        let mut files = [Vec::new(), Vec::new()];
+        for (kind, files) in ["events", "sightings"].into_iter().zip(&mut files) {
+            let named: Vec<String> =
+                sqlx::query_scalar("SELECT path FROM segment WHERE kind = ? ORDER BY last_batch DESC")
+                    .bind(kind)
+                    .fetch_all(&mut *view)
+                    .await
+                    .map_err(trouble)?;
+            files.extend(named.iter().map(|path| self.data.join(path)));
         }
-        Ok(files)
+        view.commit().await.map_err(trouble)?;
+        let [mut events, mut sightings] = files;
+        let failed = |error: io::Error| Problem::new(error.to_string());
+        if !rows.is_empty() {
+            let journal = folder.join("journal.parquet");
+            write_page(&journal.with_extension("part"), &journal, &journal_page(&rows)).map_err(failed)?;
+            events.push(journal);
+        }
+        if !again.is_empty() {
+            let journal = folder.join("sightings.parquet");
+            let again: Vec<Sighting> = again.iter().map(sighting).collect();
+            write_sightings(&journal.with_extension("part"), &journal, 0, &again).map_err(failed)?;
+            sightings.push(journal);
+        }
+        Ok(Exported { events, sightings })
     }
 }
 
 pub(crate) fn damaged(name: &str, error: &io::Error) -> Problem {
     Problem::new(format!("cannot be read: {error}")).at(name).hint("`concert verify` tells which files are damaged")
+}
+
+/// Files for an SQL engine.
+pub struct Exported {
+    /// Those of events.
+    pub events: Vec<PathBuf>,
+    /// Those of repeats.
+    pub sightings: Vec<PathBuf>,
 }
 
 /// Events read for notices.

@@ -202,6 +202,28 @@ fn counting_agrees_with_the_events_and_with_duckdb() {
     assert_eq!(code, 0, "{err}");
     let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(as_map(&rows), want);
+    // How often an event came, and when last, is what `concert events` says.
+    let query =
+        "SELECT \"event.id\", \"duplicate.count\", epoch(\"time.last_seen\")::BIGINT AS last FROM events ORDER BY 1";
+    let (code, out, err) = site.concert(&["sql", query, "--format", "ndjson"]);
+    assert_eq!(code, 0, "{err}");
+    let last = |text: &Value| text.as_str().map(|text| concert_model::Time::parse(text, None).unwrap().seconds());
+    let mut want: Vec<_> = site.rows(&["events", "--limit", "0"]);
+    want.sort_by_key(|event| event["event.id"].as_str().unwrap().to_owned());
+    let want: Vec<_> = want
+        .iter()
+        .map(|event| (event["event.id"].clone(), event["duplicate.count"].as_i64(), last(&event["time.last_seen"])))
+        .collect();
+    let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| (row["event.id"].clone(), row["duplicate.count"].as_i64(), row["last"].as_i64()))
+        .collect();
+    assert_eq!(found, want);
+    assert_eq!(found.iter().filter(|(_, count, _)| *count == Some(2)).count(), 7);
+    let query = "SELECT count(*) AS n, count(DISTINCT problem) AS problems FROM repeats";
+    let (_, out, _) = site.concert(&["sql", query, "--format", "ndjson"]);
+    assert_eq!(out.trim().replace(' ', ""), r#"{"n":7,"problems":7}"#);
     let (code, out, _) = site.concert(&["sql", "SELECT \"event.id\" FROM events LIMIT 1", "--format", "csv"]);
     let id = out.lines().nth(1).unwrap_or_default();
     assert_eq!((code, id.len()), (0, 32), "{out}");

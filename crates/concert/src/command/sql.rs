@@ -1,8 +1,9 @@
-//! `concert sql`: the installed DuckDB over the event files, as one view `events`.
+//! `concert sql`: the installed DuckDB over the event files, as the views `events` and `repeats`.
 //!
-//! The view has every field of the data format, `event.id`, `report.id` and `problem` as text, `line`,
-//! `batch`, `row`, and `extra` as one JSON text. Times are in UTC. Repeats of events are not in it;
-//! `concert events` joins them. DuckDB is not part of Concert: the program `duckdb` is used, else the
+//! `events` has every field of the data format, `event.id`, `report.id` and `problem` as text, `line`,
+//! `batch`, `row`, and `extra` as one JSON text. Times are in UTC. `duplicate.count` and `time.last_seen` are
+//! what `concert events` says: how often an event came, and when last. `repeats` has a row for each time that an
+//! event came again. DuckDB is not part of Concert: the program `duckdb` is used, else the
 //! Python module of that name.
 
 use std::io::{self, Read};
@@ -64,19 +65,23 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let runtime = super::runtime()?;
     let store = runtime.block_on(super::events::open(site))?;
     let Some(query) = &args.query else {
-        let segments = runtime.block_on(store.segments("events", 0))?;
-        let files: Vec<PathBuf> = segments.iter().map(|segment| store.data().join(&segment.path)).collect();
+        let files = |kind| {
+            let segments = runtime.block_on(store.segments(kind, 0))?;
+            Ok::<_, Problem>(segments.iter().map(|segment| store.data().join(&segment.path)).collect::<Vec<_>>())
+        };
+        let (events, sightings) = (files("events")?, files("sightings")?);
         let mut out = Out::stdout();
         out.write(b"-- The newest events may not be in files yet and then are not in this view.\n")?;
-        out.write(view(&files).as_bytes())?;
+        out.write(view(&events, &sightings).as_bytes())?;
         out.finish()?;
         return Ok(Exit::Done);
     };
     let folder = Folder::new(store.data()).map_err(|error| outside("no temporary folder can be made", &error))?;
-    let files = runtime.block_on(store.export_files(&folder.path().join("journal.parquet")))?;
-    let files = held_still(folder.path(), files);
+    let files = runtime.block_on(store.export_files(folder.path()))?;
+    let events = held_still(folder.path(), "events", files.events);
+    let sightings = held_still(folder.path(), "repeats", files.sightings);
     let view_file = folder.path().join("view.sql");
-    std::fs::write(&view_file, view(&files)).map_err(|error| outside(view_file.display(), &error))?;
+    std::fs::write(&view_file, view(&events, &sightings)).map_err(|error| outside(view_file.display(), &error))?;
     let format = format_or_default(args.rows.format);
     let code = match ask_program(&view_file, query, format)? {
         Some(code) => Some(code),
@@ -95,9 +100,9 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
 
 /// Gives every file a second name, under which it stays for as long as the query runs, even when it is
 /// merged with others meanwhile. Where that cannot be, the file itself must do.
-fn held_still(folder: &Path, files: Vec<PathBuf>) -> Vec<PathBuf> {
+fn held_still(folder: &Path, kind: &str, files: Vec<PathBuf>) -> Vec<PathBuf> {
     let held = |(number, file): (usize, PathBuf)| {
-        let link = folder.join(format!("{number}.parquet"));
+        let link = folder.join(format!("{kind}-{number}.parquet"));
         let linked =
             std::fs::hard_link(&file, &link).or_else(|_| std::fs::hard_link(file.with_extension("parquet.old"), &link));
         if linked.is_ok() { link } else { file }
@@ -105,12 +110,48 @@ fn held_still(folder: &Path, files: Vec<PathBuf>) -> Vec<PathBuf> {
     files.into_iter().enumerate().map(held).collect()
 }
 
-/// SQL that makes the view `events`, with every field there is, whatever the files hold.
-fn view(files: &[PathBuf]) -> String {
+/// SQL that makes the views: `events` with every field there is, whatever the files hold, and `repeats`.
+fn view(events: &[PathBuf], sightings: &[PathBuf]) -> String {
     let mut columns: Vec<String> = ["event.id", "report.id", "problem"].map(|name| column(name, "BLOB")).to_vec();
     columns.extend(["line", "batch", "row"].map(|name| column(name, "BIGINT")));
     columns.extend(Field::all().map(|field| column(field.name(), kind(field.kind()))));
     columns.push(column("extra", "VARCHAR"));
+    let rows = rows(&columns, events);
+    let ids = |names: &[&str]| {
+        names.iter().map(|name| format!("lower(hex({0})) AS {0}", quoted(name))).collect::<Vec<_>>().join(", ")
+    };
+    let all = ids(&["event.id", "report.id", "problem"]);
+    let zone = "SET TimeZone = 'UTC';\n";
+    let again: Vec<String> = [column("problem", "BLOB"), column("first", "TIMESTAMPTZ")]
+        .into_iter()
+        .chain([column("time.source", "TIMESTAMPTZ"), column("report.id", "BLOB"), column("batch", "BIGINT")])
+        .collect();
+    let again = self::rows(&again, sightings);
+    let of_repeats = format!(
+        "CREATE VIEW repeats AS SELECT problem, first, \"time.source\", \"report.id\" FROM (\n  \
+         SELECT * REPLACE ({}) FROM (\n  {again}));\n",
+        ids(&["problem", "report.id"])
+    );
+    // Questions need not pay for repeats where there are none.
+    if sightings.is_empty() {
+        return format!("{zone}{of_repeats}CREATE VIEW events AS SELECT * REPLACE ({all}) FROM (\n  {rows});\n");
+    }
+    // As `concert events` joins them: by the problem, and the second of the event that came first.
+    let all = ["event.id", "report.id", "problem"].map(|name| format!("lower(hex(event.{0})) AS {0}", quoted(name)));
+    format!(
+        "{zone}{of_repeats}CREATE VIEW events AS SELECT event.* REPLACE ({},\n    \
+         coalesce(again.times + 1, event.\"duplicate.count\") AS \"duplicate.count\",\n    \
+         coalesce(again.last, event.\"time.last_seen\") AS \"time.last_seen\")\n  FROM (\n  {rows}) AS event\n  \
+         LEFT JOIN (SELECT problem, date_trunc('second', first) AS first, count(*) AS times, \
+         max(\"time.source\") AS last\n    FROM ({again}) GROUP BY ALL) AS again\n  \
+         ON again.problem = event.problem AND again.first = date_trunc('second', \
+         coalesce(event.\"time.source\", event.\"time.observation\", to_timestamp(0)));\n",
+        all.join(", ")
+    )
+}
+
+/// All rows of these files, with the columns that must be there.
+fn rows(columns: &[String], files: &[PathBuf]) -> String {
     let mut rows = format!("SELECT {} WHERE false", columns.join(", "));
     if !files.is_empty() {
         let files: Vec<String> = files.iter().map(|file| text(&file.display().to_string())).collect();
@@ -118,8 +159,7 @@ fn view(files: &[PathBuf]) -> String {
         rows.push_str(&files.join(",\n    "));
         rows.push_str("], union_by_name = true)");
     }
-    let ids = ["event.id", "report.id", "problem"].map(|name| format!("lower(hex({0})) AS {0}", quoted(name)));
-    format!("SET TimeZone = 'UTC';\nCREATE VIEW events AS SELECT * REPLACE ({}) FROM (\n  {rows});\n", ids.join(", "))
+    rows
 }
 
 fn column(name: &str, kind: &str) -> String {
@@ -218,9 +258,10 @@ mod tests {
 
     #[test]
     fn names_and_paths_cannot_leave_their_quotes() {
-        let sql = view(&[PathBuf::from("/srv/o'brien/1.parquet")]);
+        let sql = view(&[PathBuf::from("/srv/o'brien/1.parquet")], &[]);
         assert!(sql.contains("'/srv/o''brien/1.parquet'"), "{sql}");
         assert!(sql.contains("NULL::BIGINT AS \"source.asn\""), "{sql}");
-        assert!(!view(&[]).contains("read_parquet"));
+        assert!(!view(&[], &[]).contains("read_parquet") && !view(&[], &[]).contains("JOIN"));
+        assert!(view(&[], &[PathBuf::from("/srv/1.parquet")]).contains("JOIN"));
     }
 }
