@@ -140,6 +140,11 @@ pub trait Deliverer: Send + Sync {
         false
     }
 
+    /// Whether it encrypts when everybody who gets a mail has a good key, and sends it in clear otherwise.
+    fn encrypts_where_it_can(&self) -> bool {
+        false
+    }
+
     /// The addresses its mails come from, in their header and in their envelope.
     fn from(&self) -> Vec<&str> {
         Vec::new()

@@ -449,3 +449,22 @@ async fn a_key_that_comes_while_the_program_runs_is_taken_up() {
     );
     assert!(desk.open(&uni, desk.smtp.mails().last().unwrap()).contains("multipart/signed"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blind_copy_without_a_key_is_told_by_check_where_others_have_one() {
+    let desk = Desk::new().await;
+    let Some((_, uni)) = desk.person("cert@uni.example", CURVE, "never", &[]) else { return };
+    desk.set("via = \"mail\"", "via = \"mail\"\nbcc = [\"boss@cert.example\"]");
+    let told = || desk.done(&["check", "--format", "ndjson"]);
+    let want = "there is no key of boss@cert.example: because of this blind copy its mails go out in clear";
+    // Where nobody has a key all is in clear anyway.
+    assert!(!told().contains(want));
+    desk.done(&["key", "import", &uni]);
+    assert!(told().contains(want) && told().contains("notice told"), "{}", told());
+    desk.set("encrypt = \"if-key\"", "encrypt = \"never\"");
+    assert!(!told().contains(want));
+    desk.set("encrypt = \"never\"", "encrypt = \"if-key\"");
+    let (_, boss) = desk.person("boss@cert.example", CURVE, "never", &[]).unwrap();
+    desk.done(&["key", "import", &boss]);
+    assert!(!told().contains(want));
+}

@@ -249,6 +249,10 @@ impl Deliverer for Smtp {
         self.look.encrypt == Encrypt::Required
     }
 
+    fn encrypts_where_it_can(&self) -> bool {
+        self.look.encrypt == Encrypt::IfKey
+    }
+
     fn from(&self) -> Vec<&str> {
         [self.look.from.as_str(), &self.envelope_from].into_iter().filter(|from| !from.is_empty()).collect()
     }

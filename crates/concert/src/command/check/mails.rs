@@ -1,10 +1,13 @@
-//! Mailboxes that two look into: each mail goes to whoever looks first. And notices to the mailbox of answers.
+//! Mailboxes that two look into: each mail goes to whoever looks first. Notices to the mailbox of answers. And blind
+//! copies for whose sake mails go out in clear.
 
-use concert_model::Problem;
 use concert_model::address::canonical;
+use concert_model::{Problem, Time};
+use concert_transport::openpgp::Keyring;
 
 use super::Finding;
-use crate::settings::{Collect, Recipient, Settings};
+use crate::settings::{Collect, Notice, Recipient, Settings};
+use crate::wire;
 
 /// What is told of feeds, and of `[mailbox]`, that take the same mails.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
@@ -27,6 +30,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
         }
     }
     findings.extend(own(settings));
+    findings.extend(copies(settings, wire::now()));
     findings
 }
 
@@ -42,6 +46,43 @@ fn own(settings: &Settings) -> Vec<Finding> {
         Some(Finding::of("warning", Problem::new(what).at(format!("notice {}", notice.name)).hint(hint)))
     });
     told.collect()
+}
+
+/// Blind copies to whom nothing can be encrypted, so that others who have a key get their mail in clear. Where nobody has
+/// one, all mails are in clear anyway.
+fn copies(settings: &Settings, now: Time) -> Vec<Finding> {
+    let mut with_copies = settings.notices.iter().filter(|notice| !notice.bcc.is_empty()).peekable();
+    if with_copies.peek().is_none() || settings.deliver.override_recipient.is_some() {
+        return Vec::new();
+    }
+    let ring = Keyring::read(&settings.openpgp.keys);
+    if ring.keys().is_empty() {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for notice in with_copies {
+        let Some(via) = in_clear_by(settings, notice) else { continue };
+        for none in notice.bcc.iter().filter_map(|address| ring.find(address, now).err()) {
+            let what =
+                format!("{}: because of this blind copy its mails go out in clear, also to who has a key", none.why);
+            let hint = format!(
+                "import a good key with `concert key import`, leave the address out of `bcc`, \
+                 or write encrypt = \"required\" into [via.{via}]"
+            );
+            findings.push(Finding::of("warning", Problem::new(what).at(format!("notice {}", notice.name)).hint(hint)));
+        }
+    }
+    findings
+}
+
+/// The way out by which mails of a notice are encrypted or not, as can be: its own, or one that contacts may wish for.
+fn in_clear_by<'s>(settings: &'s Settings, notice: &'s Notice) -> Option<&'s str> {
+    let can = |name: &str| settings.vias.get(name).is_some_and(|via| via.deliverer.encrypts_where_it_can());
+    if can(&notice.via) {
+        return Some(&notice.via);
+    }
+    let wished = settings.vias.keys().filter(|_| notice.to == Recipient::Responsible);
+    wished.map(String::as_str).find(|name| can(name))
 }
 
 /// Whether a search leaves no mail out.
