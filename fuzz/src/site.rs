@@ -239,6 +239,7 @@ impl Site for Empty {
             held: Vec::new(),
             mailbox: None,
             gaps: Vec::new(),
+            paused: false,
         })
     }
 

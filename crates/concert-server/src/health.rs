@@ -21,6 +21,7 @@ pub(crate) async fn healthz() -> &'static str {
 /// Work can be taken.
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     match app.site.ready().await {
+        Ok(()) if app.site.is_paused() => "ready, and paused: no feed and no mailbox is looked at\n".into_response(),
         Ok(()) => "ready\n".into_response(),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
     }
@@ -82,6 +83,12 @@ fn of_overview(overview: &Overview) -> Vec<Metric> {
         about: "Notices by state; what is gathered for a later one is none yet.",
         counter: false,
         values,
+    });
+    all.push(Metric {
+        name: "concert_collect_paused",
+        about: "Whether no feed and no mailbox is looked at, because the settings say so.",
+        counter: false,
+        values: vec![(Vec::new(), f64::from(u8::from(overview.paused)))],
     });
     let version = vec![(vec![("version", overview.version.clone())], 1.0)];
     all.push(Metric { name: "concert_info", about: "The program.", counter: false, values: version });

@@ -77,6 +77,11 @@ pub trait Site: crate::desk::Desk + crate::door::Door {
     /// Whether work can be taken: stores are open and writable. The error is a sentence.
     async fn ready(&self) -> Result<(), String>;
 
+    /// Whether no feed and no mailbox is looked at, because the settings say so.
+    fn is_paused(&self) -> bool {
+        false
+    }
+
     /// Opens what only reads anew, in the thread that calls: one that gives way to others. Reading works without it too.
     async fn open_readers(&self) {}
 
@@ -156,6 +161,8 @@ pub struct Overview {
     pub mailbox: Option<String>,
     /// What may be missing: live lines that nobody heard, files that were refused. Newest first; ten are enough.
     pub gaps: Vec<GapRow>,
+    /// Whether no feed and no mailbox is looked at, because the settings say so.
+    pub paused: bool,
 }
 
 /// A feed and how it does.
@@ -199,6 +206,8 @@ pub struct Feed {
     pub missing: Option<String>,
     /// Since when a list is being fetched that takes long, and how many bytes of it came.
     pub fetching: Option<(Time, u64)>,
+    /// Whether nobody looks at it, because the settings say so of all that collects.
+    pub paused: bool,
 }
 
 impl Feed {
@@ -215,6 +224,9 @@ impl Feed {
 
     /// What somebody should look at, as a sentence without a full stop; empty when all is as expected.
     pub fn remark(&self) -> String {
+        if self.paused {
+            return "not looked at: `paused` of [collect] is set".to_owned();
+        }
         if let Some((since, bytes)) = self.fetching {
             return format!("being fetched since {since}, {bytes} bytes so far");
         }

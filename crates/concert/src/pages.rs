@@ -276,6 +276,10 @@ impl Site for Pages {
         answer.unwrap_or_else(|_| Err("the records are busy".to_owned()))
     }
 
+    fn is_paused(&self) -> bool {
+        self.site().settings.collecting.paused
+    }
+
     async fn metrics(&self, person: &Person, overview: &Overview) -> Vec<Metric> {
         metrics::of(&self.site(), overview, person).await
     }

@@ -61,6 +61,8 @@ fn a_copy_collects_and_sends_nothing_until_its_file_is_removed() {
     assert!(!done && said.contains("nothing is collected: `paused` of [collect] is set"), "{said}");
     let (_, said) = concert(dir, &["check", "--site", "copy"]);
     assert!(said.contains("`paused` is set"), "{said}");
+    let (_, said) = concert(dir, &["feed", "list", "--site", "copy", "--format", "ndjson"]);
+    assert!(said.contains("not looked at: `paused` of [collect] is set"), "{said}");
     fs::remove_file(dir.join("copy/conf.d/zz-copy.toml")).unwrap();
     assert!(concert(dir, &["run", "--once", "--site", "copy"]).0);
     assert_eq!(counts().1, 1, "what came to its folder is read and told");

@@ -430,3 +430,30 @@ fn evidence_goes_in_and_out_over_the_api() {
     let verified = run(&["verify", "--site", at]);
     assert!(verified.0 == 0 && verified.2.contains("1 piece of evidence"), "{}", verified.2);
 }
+
+#[test]
+fn a_site_that_is_paused_says_so_wherever_one_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    site(folder.path());
+    let polled = "\n[[feed]]\nname = \"polled\"\nparser = \"csv\"\ncolumns = { ip = \"source.ip\" }\n\
+        collect = { type = \"file\", path = \"in/\" }\n";
+    let settings = SETTINGS.to_owned() + polled;
+    fs::write(folder.path().join("concert.toml"), settings.clone() + "\n[collect]\npaused = true\n").unwrap();
+    let serving = Serving::start(folder.path());
+    until(|| serving.get("/readyz").0 == 200, "it is ready");
+    assert!(serving.get("/readyz").1.contains("paused: no feed and no mailbox is looked at"));
+    assert!(serving.get("/metrics").1.contains("\nconcert_collect_paused 1\n"));
+    let page = serving.get("/").1;
+    assert!(page.contains("no feed and no mailbox is looked at"), "{page}");
+    let feeds: Value = serde_json::from_str(&serving.get("/api/v1/feeds").1).unwrap();
+    let paused = |name: &str| {
+        let feeds = feeds["feeds"].as_array().unwrap();
+        feeds.iter().find(|feed| feed["name"] == name).unwrap()["paused"].clone()
+    };
+    // What is pushed is taken all the same.
+    assert_eq!((paused("polled"), paused("pushed")), (Value::Bool(true), Value::Bool(false)));
+    fs::write(folder.path().join("concert.toml"), settings).unwrap();
+    assert_eq!(run(&["reload", "--site", folder.path().to_str().unwrap()]).0, 0);
+    until(|| serving.get("/readyz").1 == "ready\n", "it works again");
+    assert!(serving.get("/metrics").1.contains("\nconcert_collect_paused 0\n"));
+}

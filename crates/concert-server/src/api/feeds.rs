@@ -72,6 +72,7 @@ fn row(feed: &Feed) -> serde_json::Value {
         "parser": feed.parser,
         "state": state,
         "stale": feed.stale,
+        "paused": feed.paused,
         "last_good": time(feed.last_good),
         "last_error": feed.last_error,
         "reports": feed.reports,

@@ -168,6 +168,7 @@ fn view(overview: Overview, now: Time, refresh: bool) -> Page {
 /// State of a feed as a word and the class of its colour.
 fn state_of(feed: &Feed) -> (&'static str, &'static str) {
     match (feed.state, feed.stale, feed.volume) {
+        _ if feed.paused => ("paused", "warn"),
         (FeedState::Trouble, ..) => ("trouble", "bad"),
         _ if !feed.refusal.is_empty() => ("not read", "warn"),
         (_, true, _) => ("stale", "warn"),
@@ -191,6 +192,7 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
     let open = counts.waiting.saturating_add(counts.queued);
     let stuck = counts.failed.saturating_add(counts.no_contact);
     let feed_note = match (bad, warn) {
+        _ if overview.paused => "paused".to_owned(),
         (0, 0) => "none in trouble".to_owned(),
         (bad, 0) => format!("{bad} in trouble"),
         (0, warn) => format!("{warn} stale or unusual"),
@@ -255,7 +257,17 @@ fn share(rejects: u64, events: u64) -> String {
 
 fn troubles(overview: &Overview) -> Vec<Trouble> {
     let mut troubles = Vec::new();
-    for feed in &overview.feeds {
+    if overview.paused {
+        troubles.push(Trouble {
+            class: "warn",
+            word: "paused",
+            what: "this site".to_owned(),
+            why: show::lines("no feed and no mailbox is looked at: `paused` of [collect] is set"),
+            link: None,
+        });
+    }
+    // Of feeds that nobody looks at that is all there is to say.
+    for feed in overview.feeds.iter().filter(|feed| !feed.paused) {
         let why = match state_of(feed).1 {
             "bad" => feed.last_error.clone().unwrap_or_else(|| "the last look went wrong".to_owned()),
             "warn" => feed.remark(),
@@ -462,12 +474,17 @@ mod tests {
             held: Vec::new(),
             mailbox: Some("no answer within 30 s".to_owned()),
             gaps: Vec::new(),
+            paused: false,
         };
         let tiles = tiles(&overview);
         let first = tiles.first().map(|tile| (tile.value.as_str(), tile.note.as_str(), tile.class));
         assert_eq!(first, Some(("1 of 2", "1 stale or unusual", "warn")));
         let told: Vec<String> = troubles(&overview).into_iter().map(|trouble| trouble.why).collect();
         assert_eq!(told, ["no answer within 30 s".to_owned(), remark]);
+        let feeds = overview.feeds.into_iter().map(|feed| Feed { paused: true, ..feed }).collect();
+        let overview = Overview { feeds, mailbox: None, paused: true, ..overview };
+        let told: Vec<_> = troubles(&overview).into_iter().map(|trouble| (trouble.word, trouble.why)).collect();
+        assert_eq!(told, [("paused", "no feed and no mailbox is looked at: `paused` of [collect] is set".to_owned())]);
     }
 
     #[test]

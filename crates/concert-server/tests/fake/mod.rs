@@ -96,6 +96,7 @@ impl Fake {
             stale: false,
             refusal: String::new(),
             fetching: None,
+            paused: false,
             missing: None,
         };
         let mut feeds = vec![
@@ -441,6 +442,7 @@ impl Site for Fake {
             held: if self.full { vec![held] } else { Vec::new() },
             mailbox: None,
             gaps: if self.full { vec![gap] } else { Vec::new() },
+            paused: false,
         })
     }
 

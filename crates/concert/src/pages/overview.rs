@@ -11,7 +11,7 @@ use concert_transport::collect::http::{FETCHING, fetching as fetching_of};
 
 use super::notice_row;
 use crate::reach::Reach;
-use crate::settings::{self, Expect, MAILBOX, Settings};
+use crate::settings::{self, Collect, Expect, MAILBOX, Settings};
 use crate::wire::{self, Site};
 
 /// Hours shown.
@@ -65,6 +65,7 @@ pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Probl
         held: held.map(|row| HeldMail { number: row.seq, kind: row.kind, reason: row.reason }).collect(),
         mailbox: mailbox(site, &health, said).filter(is_in_trouble).map(|health| health.error),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
+        paused: site.settings.collecting.paused,
     })
 }
 
@@ -156,6 +157,7 @@ async fn feeds_of(
             missing: gaps.iter().find(|(of, _, until, _)| *of == feed.name && *until >= since).map(|gap| gap.3.clone()),
             fetching: fetching.get(&feed.name).and_then(|text| fetching_of(text, now)),
             refusal: if tells_refusals(feed) { counts.last_refusal } else { String::new() },
+            paused: settings.collecting.paused && matches!(feed.collect, Collect::By(..)),
         }
     });
     Ok(feeds.collect())
