@@ -34,6 +34,7 @@ mod run;
 mod serve;
 mod settings;
 mod sql;
+mod tips;
 mod token;
 mod user;
 mod verify;
@@ -272,7 +273,13 @@ pub fn command_line() -> clap::Command {
 /// What the process was started with.
 fn asked() -> Result<Cli, clap::Error> {
     let mut command = command_line();
-    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into()).collect();
+            return Err(tips::mended(error, &mut command, &words));
+        }
+    };
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
