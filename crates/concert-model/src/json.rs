@@ -149,6 +149,17 @@ pub fn set(
     }
 }
 
+/// Sets a field from what was written by [`write_members`]: also an empty text of `extra.*`, where a report gave one.
+pub fn restore(event: &mut OpenEvent<'_>, field: Field, json: &serde_json::Value) -> Result<(), &'static str> {
+    match json {
+        serde_json::Value::String(text) if field.is_extra() && text.is_empty() => {
+            event.set(field, &Value::text(""));
+            Ok(())
+        }
+        json => set(event, field, json, None),
+    }
+}
+
 /// A whole number that is too large for one stays what it is, as text: it names something more often than it counts.
 fn number_value(number: &serde_json::Number) -> Value<'static> {
     match (number.as_i64(), number.as_f64()) {

@@ -482,7 +482,7 @@ pub(crate) fn read_journal_row(bytes: &[u8], events: &mut Batch) -> Option<()> {
     let mut event = events.open();
     for (name, value) in &members {
         if let Some(field) = event.field(name) {
-            json::set(&mut event, field, value, None).ok();
+            json::restore(&mut event, field, value).ok();
         }
     }
     let part = |from: usize, to: usize| head.get(from..to).unwrap_or_default();

@@ -282,7 +282,7 @@ pub(crate) fn set_extra(event: &mut OpenEvent<'_>, text: &str) {
     let Ok(serde_json::Value::Object(members)) = serde_json::from_str(text) else { return };
     for (name, value) in &members {
         if let Some(field) = event.extra(name) {
-            json::set(event, field, value, None).ok();
+            json::restore(event, field, value).ok();
         }
     }
 }

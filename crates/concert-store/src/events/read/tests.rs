@@ -87,3 +87,33 @@ fn columns_of_another_kind_are_refused() {
     writer.close().unwrap();
     assert_eq!(count(&path).unwrap_err().to_string(), "the column source.asn cannot hold Utf8");
 }
+
+/// A report may say of a column that it is empty; that is kept, in files as in the journal.
+#[test]
+fn an_empty_text_of_a_report_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut batch = Batch::new();
+    let mut event = batch.open();
+    for (name, text) in [("tag", ""), ("other", "x")] {
+        let field = event.extra(name).unwrap();
+        event.set(field, &Value::text(text));
+    }
+    event.keep(EventId([1; 16]), ProblemKey::default(), 1);
+    let page = Page { events: batch, places: vec![(ReportId([7; 16]), 3, 0)], next_batch_max: 0 };
+    let tag = |event: &concert_model::Event<'_>| {
+        event.find_extra("tag").and_then(|field| event.text(field).map(|text| text.into_owned()))
+    };
+    let path = dir.path().join("file");
+    crate::store::write_page(&dir.path().join("part"), &path, &page).unwrap();
+    let mut found = Vec::new();
+    events(&path, &Rows::Matching(&Bounds::default()), &mut |page| {
+        found.extend(page.iter().map(|stored| tag(&stored.event)));
+        true
+    })
+    .unwrap();
+    let mut journal = Batch::new();
+    let row = crate::store::journal_row(&page.iter().next().unwrap());
+    crate::store::read_journal_row(&row, &mut journal).unwrap();
+    found.push(tag(&journal.get(0).unwrap()));
+    assert_eq!(found, [Some(String::new()), Some(String::new())]);
+}
