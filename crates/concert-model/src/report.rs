@@ -73,13 +73,21 @@ pub struct Reject {
     pub text: String,
 }
 
+/// The text without the part of a letter at its end.
+fn whole_letters(text: &[u8]) -> &[u8] {
+    match std::str::from_utf8(text) {
+        Err(error) if error.error_len().is_none() => text.get(..error.valid_up_to()).unwrap_or(text),
+        _ => text,
+    }
+}
+
 impl Reject {
     /// No more than this many bytes of the rejected text are kept beside the reason.
     pub const TEXT_BYTES_MAX: usize = 2048;
 
-    /// A reject with its text cut and made readable (bytes that are not UTF-8 are replaced).
+    /// A reject with its text cut, between letters, and made readable (bytes that are not UTF-8 are replaced).
     pub fn new(line: u64, field: impl Into<String>, reason: impl Into<String>, text: &[u8]) -> Self {
-        let cut = text.get(..Self::TEXT_BYTES_MAX).unwrap_or(text);
+        let cut = text.get(..Self::TEXT_BYTES_MAX).map_or(text, whole_letters);
         Self {
             line,
             event: None,

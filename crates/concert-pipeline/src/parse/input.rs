@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{BufRead, Read};
 
+use concert_model::Reject;
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use memchr::memchr;
 
@@ -198,6 +199,22 @@ pub fn decode<'b>(bytes: &'b [u8], encoding: Option<&'static Encoding>) -> Cow<'
     encoding.unwrap_or(WINDOWS_1252).decode_without_bom_handling(bytes).0
 }
 
+/// The beginning of some bytes as text, for beside a reject: no more than a reject keeps, and no half letter at its end.
+pub(super) fn beginning<'b>(bytes: &'b [u8], encoding: impl FnOnce() -> &'static Encoding) -> Cow<'b, str> {
+    let Some(cut) = bytes.get(..Reject::TEXT_BYTES_MAX) else {
+        return match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => decode(bytes, Some(encoding())),
+        };
+    };
+    match std::str::from_utf8(cut) {
+        Ok(text) => Cow::Borrowed(text),
+        // A letter that was cut through.
+        Err(error) if error.error_len().is_none() => decode(cut.get(..error.valid_up_to()).unwrap_or_default(), None),
+        Err(_) => decode(cut, Some(encoding())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,6 +251,16 @@ mod tests {
         let mut reader = &b"Gr\xfc\xdfe aus M\xfcnchen"[..];
         let input = Input::new(&mut reader, Some(UTF_8));
         assert_eq!(input.decode(b"Gr\xfc\xdfe"), "Grüße");
+    }
+
+    #[test]
+    fn what_stands_beside_a_reject_has_its_letters() {
+        let latin = || WINDOWS_1252;
+        assert_eq!(beginning(b"M\xfcnchen", latin), "München");
+        assert_eq!(beginning("München".as_bytes(), latin), "München");
+        let long = "ü".repeat(2000);
+        assert_eq!(beginning(format!("x{long}").as_bytes(), latin), format!("x{}", &long[..2046]));
+        assert_eq!(beginning(&b"\xfc".repeat(3000), latin).chars().count(), 2048);
     }
 
     #[test]

@@ -9,9 +9,11 @@ use concert_model::batch::Raw;
 use concert_model::{
     Batch, EventId, Field, OpenEvent, Part, ProblemKey, Receipt, Reject, ReportId, Time, Value, taxonomy,
 };
+use encoding_rs::Encoding;
 use jiff::tz::TimeZone;
 
 use super::foreign::Foreign;
+use super::input::{beginning, guess};
 
 /// Why a piece could not become an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +161,8 @@ pub struct Sink<'a> {
     flush: &'a mut Flush<'a>,
     reject: &'a mut dyn FnMut(Reject),
     part: (Part, String),
+    /// What bytes of this part that are not UTF-8 are, as declared or as guessed from the first of them.
+    encoding: Option<&'static Encoding>,
     /// How many parts of each name there were.
     parts: HashMap<String, u32>,
     last: (u64, u32),
@@ -206,6 +210,7 @@ impl<'a> Sink<'a> {
             flush,
             reject,
             part: (Part::WHOLE, String::new()),
+            encoding: None,
             parts: HashMap::new(),
             last: (u64::MAX, 0),
             foreign: Foreign::default(),
@@ -236,9 +241,15 @@ impl<'a> Sink<'a> {
         self.part = (Part::new(name, *nth), name.to_owned());
         *nth += 1;
         self.last = (u64::MAX, 0);
+        self.encoding = None;
         if !self.part_constants.is_empty() {
             self.give_constants(Vec::new());
         }
+    }
+
+    /// Says in which encoding this part is declared to be, for the text beside rejects.
+    pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
+        self.encoding = encoding;
     }
 
     /// Gives every further event of this part these values where it has none of its own. They come
@@ -353,7 +364,8 @@ impl<'a> Sink<'a> {
 
     fn refuse(&mut self, position: u64, fault: Fault, text: &[u8]) {
         self.counts.rejects += 1;
-        let mut reject = Reject::new(position, fault.field, fault.reason, text);
+        let shown = beginning(text, || *self.encoding.get_or_insert_with(|| guess(text)));
+        let mut reject = Reject::new(position, fault.field, fault.reason, shown.as_bytes());
         reject.part.clone_from(&self.part.1);
         reject.event = Some(EventId::new(self.report, self.part.0, position, self.last.1));
         self.foreign.take(reject, fault.is_foreign, &mut self.reject);

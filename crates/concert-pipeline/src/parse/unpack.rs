@@ -20,7 +20,7 @@ use encoding_rs::{Encoding, REPLACEMENT};
 use self::meter::{Counted, Meter, Metered};
 use self::sniff::{HEAD_BYTES, Wrapping};
 use super::carried::Carried;
-use super::input::LINE_BYTES_MAX;
+use super::input::{LINE_BYTES_MAX, beginning, guess};
 use super::{About, Fault, Input, Parser, Sink};
 
 /// Most bytes of a mail or of an archive inside an archive.
@@ -144,6 +144,7 @@ pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parse
         if !part.place.is_empty() {
             sink.begin_part(part.place);
         }
+        sink.declare(input.encoding());
         let parser = if part.carries { &Carried } else { parser };
         parser.parse(input, &About { receipt, name: part.name, is_last: part.is_last }, sink);
     });
@@ -352,7 +353,8 @@ impl Unpacking<'_> {
         if let Some(why) = input.failure() {
             let why = format!("reading stopped: {why}");
             let (line, bytes) = input.cut().map_or((1, &[][..]), |cut| (cut.number, &cut.bytes[..]));
-            let mut reject = Reject::new(line, "", why, bytes);
+            let shown = beginning(bytes, || input.encoding().unwrap_or_else(|| guess(bytes)));
+            let mut reject = Reject::new(line, "", why, shown.as_bytes());
             reject.part.clone_from(&place.path);
             self.rejects.push(reject);
         }

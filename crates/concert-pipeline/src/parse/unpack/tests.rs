@@ -308,6 +308,29 @@ fn the_parser_says_which_parts_of_a_mail_it_is_for() {
 }
 
 #[test]
+fn what_stands_beside_a_reject_is_in_the_letters_of_the_report() {
+    let check = |settings: &str, bytes: &[u8], want: &str| {
+        let feed =
+            check::feed("csv", &format!("columns = {{ ip = \"source.ip\" }}\n{settings}"), &|_| Ok(String::new()));
+        let (receipt, mut texts) = (receipt("list.csv"), Vec::new());
+        let mut stage = |_: &mut concert_model::OpenEvent<'_>| true;
+        let key_of = |_: &concert_model::OpenEvent<'_>| concert_model::ProblemKey::default();
+        let mut flush = |batch: concert_model::Batch| batch;
+        let mut reject = |reject: Reject| texts.push(reject.text);
+        let id = receipt.id(&[0; 32]);
+        let mut sink = Sink::new(id, &receipt, Vec::new(), None, &mut stage, &key_of, &mut flush, &mut reject);
+        let encoding = if settings.is_empty() { None } else { Encoding::for_label(b"iso-8859-2") };
+        let limits = Limits { encoding, ..Limits::default() };
+        read(Cursor::new(bytes), &receipt, &limits, &*feed.parser, &mut sink);
+        sink.finish();
+        assert_eq!(texts, [want]);
+    };
+    check("", b"ip,name\nGr\xfc\xdfe aus K\xf6ln,x\n192.0.2.1,y\n", "Grüße aus Köln,x");
+    check("", "ip,name\nGrüße,x\n".as_bytes(), "Grüße,x");
+    check("# as the feed says", b"ip,name\nPozna\xf1,x\n", "Poznań,x");
+}
+
+#[test]
 fn damaged_wrappings_never_panic() {
     let rows = b"time,ip\n2026-06-17,192.0.2.1\n".repeat(50);
     let inner = zipped(&[("a.csv.gz", &gzip(&rows)), ("b.csv", &rows)]);
