@@ -51,7 +51,8 @@ pub(super) fn compile(text: &str, is_stored: bool) -> Result<Node, Vec<(usize, P
     if depth_of(&expr).0 > DEPTH_MAX {
         return refuse(0, format!("the condition is nested more than {NESTING_MAX} deep"), FLATTER);
     }
-    let mut compiler = Compiler { info: &info, is_stored, problems: Vec::new(), members: Vec::new(), steps: 0 };
+    let mut compiler =
+        Compiler { info: &info, is_stored, problems: Vec::new(), members: Vec::new(), drawn: 0, steps: 0 };
     match compiler.truth(&expr, 0) {
         Some(node) if compiler.problems.is_empty() => Ok(node),
         _ => {
@@ -119,6 +120,8 @@ pub(super) struct Compiler<'a> {
     problems: Vec<(usize, Problem)>,
     /// Names of members of lists that are known here.
     members: Vec<String>,
+    /// In how many choices and lists that are drawn out this stands: there two fixed values may meet.
+    drawn: usize,
     steps: usize,
 }
 
@@ -414,12 +417,18 @@ impl Compiler<'_> {
         self.spend(left, 1, depth)?;
         // A choice is drawn out, so that each of its values is compared as if it stood alone.
         if let Some([asked, a, b]) = choice(left) {
-            let (asked, a) = (self.truth(asked, depth + 1), self.compare(order, a, right, depth + 1));
-            return Some(Node::Choice(Box::new([asked?, a?, self.compare(order, b, right, depth + 1)?])));
+            let asked = self.truth(asked, depth + 1);
+            self.drawn += 1;
+            let nodes = [a, b].map(|part| self.compare(order, part, right, depth + 1));
+            self.drawn -= 1;
+            return chosen(asked, nodes);
         }
         if let Some([asked, a, b]) = choice(right) {
-            let (asked, a) = (self.truth(asked, depth + 1), self.compare(order, left, a, depth + 1));
-            return Some(Node::Choice(Box::new([asked?, a?, self.compare(order, left, b, depth + 1)?])));
+            let asked = self.truth(asked, depth + 1);
+            self.drawn += 1;
+            let nodes = [a, b].map(|part| self.compare(order, left, part, depth + 1));
+            self.drawn -= 1;
+            return chosen(asked, nodes);
         }
         if let (Some(a), Some(b)) = (self.items(left), self.items(right)) {
             return self.lists(order, &a, &b, left, depth);
@@ -434,7 +443,7 @@ impl Compiler<'_> {
             (Side::Fixed(fixed), Side::Worked(work, class)) => self.worked((work, class), order.flipped(), fixed, left),
             // Who writes two texts most often means a field by one of them.
             (Side::Fixed(Fixed::Text(_)), Side::Fixed(_)) | (Side::Fixed(_), Side::Fixed(Fixed::Text(_)))
-                if is_text(left) && is_text(right) =>
+                if self.drawn == 0 && is_text(left) && is_text(right) =>
             {
                 let hint = "text that is meant as a field stands without quotes";
                 self.wrong(left, "this compares two fixed values", hint)
@@ -501,4 +510,8 @@ impl Compiler<'_> {
         let test = if subject.kind() == Kind::Extra { Test::LooseIn(fixed) } else { Test::In(fixed) };
         Some(Node::Test { name: subject.name, lower: subject.lower, test })
     }
+}
+
+fn chosen(asked: Option<Node>, [a, b]: [Option<Node>; 2]) -> Option<Node> {
+    Some(Node::Choice(Box::new([asked?, a?, b?])))
 }

@@ -110,7 +110,10 @@ impl Compiler<'_> {
             if deep + item_deep > DEPTH_MAX {
                 return self.wrong(expr, format!("the condition is nested more than {NESTING_MAX} deep"), FLATTER);
             }
-            nodes.push(self.truth(&with(asked, &each.iter_var, item), depth + 1)?);
+            self.drawn += 1;
+            let node = self.truth(&with(asked, &each.iter_var, item), depth + 1);
+            self.drawn -= 1;
+            nodes.push(node?);
         }
         Some(match how {
             How::Some => Node::Any(nodes),

@@ -41,6 +41,7 @@ fn what_cannot_be_worked_out_is_like_a_field_that_is_absent() {
 fn choices_are_compared_as_if_each_value_stood_alone() {
     check("source.tor_node ? source.port == 2323 : false", true);
     check("(has(source.fqdn) ? source.fqdn : destination.fqdn) == 'MAIL.bücher.example'", true);
+    check("(has(destination.fqdn) ? destination.fqdn : 'none') == 'none'", true);
     check("(destination.tor_node ? 1 : 2) == 2 && (source.tor_node ? 10 : 20) + source.port == 2333", true);
     check("severity >= (source.tor_node ? 'high' : 'low') && severity < (has(source.ip) ? 'critical' : 'high')", true);
     check("cidr(has(source.ip) ? source.ip : destination.ip, '192.0.2.0/24')", true);
@@ -94,6 +95,7 @@ fn times_are_reckoned_with() {
 #[test]
 fn lists_that_are_written_out_are_gone_through() {
     check("[22, 2323].exists(p, p == source.port) && ![22, 23].exists(p, p == source.port)", true);
+    check("['a', 'b'].exists(x, x == 'b') && !['a'].exists(x, x == 'b')", true);
     check("['mail', 'example'].all(part, source.fqdn.contains(part))", true);
     check("[source.ip, destination.ip].exists(a, cidr(a, '2001:db8::/32'))", true);
     check("[1, 2, 3].exists_one(n, n * 1000 < source.port && source.port < (n + 1) * 1000)", true);
