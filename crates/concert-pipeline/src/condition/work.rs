@@ -43,6 +43,8 @@ pub(super) enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Int,
+    /// A whole number that is not below zero.
+    Uint,
     Double,
     Text,
     Bool,
@@ -291,6 +293,9 @@ fn convert<'e>(form: Form, found: Found<'e>) -> Option<Value<'e>> {
         Found::Span(_) => return None,
     };
     match (form, value) {
+        (Form::Uint, value) => {
+            convert(Form::Int, Found::Value(value)).filter(|number| number.as_int().is_some_and(|number| number >= 0))
+        }
         (Form::Int, Value::Int(number)) => Some(Value::Int(number)),
         (Form::Int, Value::Float(number)) => whole(number).map(Value::Int),
         (Form::Int, Value::Text(text)) => text.trim().parse().ok().map(Value::Int),

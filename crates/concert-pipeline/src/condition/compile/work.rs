@@ -13,7 +13,7 @@ use crate::condition::work::{Form, Operation, Part, Work};
 use crate::condition::{Look, Name, Node};
 
 /// Functions that make a value of another, for hints.
-const MAKING: [&str; 8] = ["int", "double", "string", "bool", "timestamp", "duration", "size", "lowerAscii"];
+const MAKING: [&str; 9] = ["int", "uint", "double", "string", "bool", "timestamp", "duration", "size", "lowerAscii"];
 
 /// An event that has nothing, for what is fixed.
 struct Nothing;
@@ -148,6 +148,13 @@ impl Compiler<'_> {
     ) -> Option<(Work, Class)> {
         let inner = match (target, args) {
             (Some(inner), []) | (None, [inner]) => inner,
+            (Some(_), _) if part(name).is_some() => {
+                return self.wrong(
+                    expr,
+                    format!("{name}() takes no value: times are in UTC here"),
+                    "time.source.getHours()",
+                );
+            }
             _ if is_name(name) && (MAKING.contains(&name) || part(name).is_some()) => {
                 return self.wrong(expr, format!("{name}() takes one value"), "such as int(extra.count)");
             }
@@ -191,12 +198,17 @@ impl Compiler<'_> {
         }
         let (form, made) = match (name, target.is_some()) {
             ("int", false) => (Some(Form::Int), Class::Number),
+            ("uint", false) => (Some(Form::Uint), Class::Number),
             ("double", false) => (Some(Form::Double), Class::Number),
             ("string", false) => (Some(Form::Text), Class::Text),
             ("bool", false) => (Some(Form::Bool), Class::Bool),
             ("timestamp", false) => (Some(Form::Time), Class::Time),
             ("size", _) => (None, Class::Number),
             ("lowerAscii", true) => (None, Class::Text),
+            _ if MAKING.contains(&name) => {
+                let hint = "string(source.port), comment.lowerAscii()";
+                return self.wrong(expr, format!("{name}() is not written so"), hint);
+            }
             _ => {
                 let hint = meant(name, MAKING, format!("known here: {}", MAKING.join(", ")));
                 return self.wrong(expr, format!("unknown function `{name}`"), hint);
@@ -208,7 +220,7 @@ impl Compiler<'_> {
         let (work, class) = self.work(inner, depth + 1)?;
         let fits = match (form, class) {
             (_, Class::Any) | (Some(Form::Text), _) => true,
-            (Some(Form::Int), class) => matches!(class, Class::Number | Class::Text | Class::Time),
+            (Some(Form::Int | Form::Uint), class) => matches!(class, Class::Number | Class::Text | Class::Time),
             (Some(Form::Double), class) => matches!(class, Class::Number | Class::Text),
             (Some(Form::Bool), class) => matches!(class, Class::Bool | Class::Text),
             (Some(Form::Time), class) => matches!(class, Class::Time | Class::Text | Class::Number),

@@ -62,6 +62,7 @@ fn texts_are_joined_and_made() {
     );
     check("int('12') == 12 && double('1.5') == 1.5 && string(1.5) == '1.5' && string(true) == 'true'", true);
     check("int(2.9) == 2 && int(-2.9) == -2 && double(2) / 4.0 == 0.5 && int(extra.naics) == 518210", true);
+    check("uint(source.port) == 2323u && !(uint(1 - source.port) < 0)", true);
     check("bool('true') && string(time.source) == '2026-11-22T04:50:30Z'", true);
     check("size(source.geolocation.cc + 'xx') == 5 - 1 && comment.size() + 1 == 8 && size('abc') == 3", true);
     check("comment.size() < source.port && source.account.lowerAscii() != source.fqdn", true);
@@ -174,11 +175,19 @@ fn mistakes_in_what_is_worked_out_have_a_place_and_a_hint() {
         &[(9, "`7d` is no duration", "numbers with h, m, s or ms: \"1h30m\"; a week is \"168h\"")],
     );
     refused(
+        "source.port.string() == '1'",
+        &[(0, "string() is not written so", "string(source.port), comment.lowerAscii()")],
+    );
+    refused(
+        "time.source.getHours('Europe/Helsinki') == 3",
+        &[(0, "getHours() takes no value: times are in UTC here", "time.source.getHours()")],
+    );
+    refused(
         "upper(comment) == 'X'",
         &[(
             0,
             "unknown function `upper`",
-            "known here: int, double, string, bool, timestamp, duration, size, lowerAscii",
+            "known here: int, uint, double, string, bool, timestamp, duration, size, lowerAscii",
         )],
     );
 }
