@@ -19,8 +19,10 @@ use concert_transport::{collect, deliver};
 
 const HEAD: &str = "<!-- Written by `cargo xtask gen` from the code. Change the code, not this file. -->\n\n";
 
-/// The pages, each with what it says by the code.
-const PAGES: [(&str, fn() -> String); 7] = [
+/// The name of a page, and what makes it out of the code.
+type Page = (&'static str, fn() -> String);
+
+const PAGES: [Page; 7] = [
     ("commands.md", commands),
     ("settings.md", settings),
     ("parsers.md", parsers),
