@@ -44,6 +44,18 @@ enum Needs {
     Own,
 }
 
+impl Needs {
+    /// Whether something must be shown also where the site asks nobody who comes, as it has no users yet: whoever
+    /// reaches this machine would become an administrator, or read and write what only few may know.
+    fn asks_proof(self) -> bool {
+        match self {
+            Self::Person | Self::Incidents | Self::AllIncidents => true,
+            Self::To(action) => matches!(action, Action::ManageUsers | Action::ReadLog),
+            Self::Nobody | Self::Part(_) | Self::Overview | Self::Own => false,
+        }
+    }
+}
+
 /// Every route, and what it needs.
 const TABLE: [(&str, Needs); 80] = [
     ("/", Needs::Overview),
@@ -148,6 +160,11 @@ pub(crate) fn asks_person(path: &str) -> bool {
     needs(path).is_some_and(|needs| needs != Needs::Nobody)
 }
 
+/// Whether a token or session is wanted whatever users there are.
+pub(crate) fn asks_proof(path: &str) -> bool {
+    needs(path).is_some_and(Needs::asks_proof)
+}
+
 /// The decision that keeps a person out.
 fn denied(person: &Person, needs: Needs, method: &Method) -> Option<Decision> {
     let of_site = |action| may(person, action, Object::Site);
@@ -230,9 +247,7 @@ pub(crate) async fn admit(
         Ok(somebody) => somebody,
         Err(refusal) => return refuse(refusal),
     };
-    // Also where nobody need say who comes: whoever reaches this machine would become an administrator.
-    let is_about_users = matches!(needs, Needs::To(Action::ManageUsers | Action::ReadLog));
-    if is_about_users && matches!(came.proof, Proof::Nothing) {
+    if needs.asks_proof() && matches!(came.proof, Proof::Nothing) {
         return refuse(Refusal::Unknown);
     }
     if let Err(refusal) = count(&app, &person) {

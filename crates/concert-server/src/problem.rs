@@ -98,7 +98,10 @@ impl From<Refusal> for Problem {
                     "the same key belongs to the same request, sent again; give this one a key of its own".into(),
                 ),
             Refusal::Gone(why) => Self::new(StatusCode::GONE, why),
-            Refusal::Unknown => Self::unauthorized("a valid token or session is wanted"),
+            Refusal::Unknown => Self::unauthorized("a valid token or session is wanted").and(
+                "hint",
+                "`concert token create --user NAME` makes a token; POST /api/v1/login begins a session".into(),
+            ),
             // The same for whatever is wrong of the three, so the hint is too.
             Refusal::Unproven { code_wanted: false } => Self::unauthorized("name, password or code is wrong")
                 .and("hint", "a code works once, also for setting the second factor; then wait for the next".into()),

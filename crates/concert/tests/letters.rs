@@ -1000,8 +1000,8 @@ async fn what_was_released_by_two_goes_with_a_message_and_what_was_erased_does_n
     world.done(&["verify"]);
 }
 
-/// `concert serve`, which ends with the test.
-struct Serving(std::process::Child, u16);
+/// `concert serve`, which ends with the test, its port, and the header by which `admin` comes.
+struct Serving(std::process::Child, u16, String);
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -1026,7 +1026,8 @@ impl Serving {
         let settings = settings.split("[serve]").next().unwrap().to_owned();
         world.write("site/concert.toml", format!("{settings}\n[serve]\nlisten = \"127.0.0.1:{port}\"\n").as_bytes());
         let child = world.command(&["serve", "--quiet"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        let serving = Self(child, port);
+        let token = world.done(&["token", "create", "--user", "admin", "--scope", "admin"]);
+        let serving = Self(child, port, format!("Authorization: Bearer {}\r\n", token.trim()));
         until(&mut || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(), "the server starts");
         serving
     }
@@ -1034,8 +1035,9 @@ impl Serving {
     fn ask(&self, method: &str, path: &str, headers: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.1)).unwrap();
+        let who = if headers.contains("Authorization") { "" } else { self.2.as_str() };
         let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}");
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{who}{headers}");
         let request = format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();

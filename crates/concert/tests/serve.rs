@@ -399,9 +399,16 @@ fn evidence_goes_in_and_out_over_the_api() {
     let opened =
         run(&["incident", "open", "x", "--type", "scanner", "--severity", "medium", "--tlp", "amber", "--site", at]);
     let id = rows(&opened.1)[0]["id"].as_str().unwrap().to_owned();
+    // What is more open than the incident is let out by a role.
+    assert_eq!(run(&["incident", "write", &id, "role", "role=site-lead", "person=admin", "--site", at]).0, 0);
+    let token = run(&["token", "create", "--user", "admin", "--scope", "admin", "--site", at]).1;
+    let who = format!("Authorization: Bearer {}\r\n", token.trim());
     let serving = Serving::start(&site);
+    let get = |path: &str| serving.ask("GET", path, &who, "");
     let to = format!("/api/v1/incidents/{id}/evidence");
-    let bytes = "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"../a.txt\"\r\n";
+    let bytes = format!(
+        "{who}Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"../a.txt\"\r\n"
+    );
     // A body that is cut off keeps nothing.
     let mut stream = TcpStream::connect(&serving.address).unwrap();
     write!(stream, "POST {to} HTTP/1.1\r\nHost: localhost\r\n{bytes}Content-Length: 9\r\n\r\nabc").unwrap();
@@ -417,10 +424,10 @@ fn evidence_goes_in_and_out_over_the_api() {
     // The same request again happens once; the same bytes in another are told.
     assert_eq!(serving.ask("POST", &asked, &key, "abc"), (201, answer));
     assert_eq!(serving.ask("POST", &asked, &key, "abd").0, 409);
-    let (status, told) = serving.ask("POST", &to, bytes, "abc");
+    let (status, told) = serving.ask("POST", &to, &bytes, "abc");
     assert!(status == 400 && told.contains("evidence of this incident already: a.txt"), "{told}");
-    assert_eq!(serving.get(&format!("{to}/ba7816bf?reason=look")), (200, "abc".to_owned()));
-    let (missing, other) = (serving.get(&format!("{to}/{}", "0".repeat(64))), serving.get("/api/v1/incidents/none"));
+    assert_eq!(get(&format!("{to}/ba7816bf?reason=look")), (200, "abc".to_owned()));
+    let (missing, other) = (get(&format!("{to}/{}", "0".repeat(64))), get("/api/v1/incidents/none"));
     assert_eq!((missing.0, &missing.1), (404, &other.1));
     let shown = run(&["evidence", "show", &id, "ba7816bf", "--site", at]).1;
     let shown = rows(&shown).remove(0);

@@ -128,7 +128,12 @@ fn complete(operation: &mut Value, part: &str, method: &str, path: &str) {
     operation.insert("tags".into(), json!([part]));
     let mut statuses = ALWAYS.to_vec();
     if admit::asks_person(path) {
-        operation.insert("security".into(), json!([{"token": []}, {"session": []}, {}]));
+        let mut proofs = vec![json!({"token": []}), json!({"session": []})];
+        // The rest takes neither as long as the site has no users.
+        if !admit::asks_proof(path) {
+            proofs.push(json!({}));
+        }
+        operation.insert("security".into(), json!(proofs));
         // A token may lack the scope for anything, and anybody may ask too often.
         statuses.extend(["401", "403", "429"]);
     }

@@ -921,6 +921,13 @@ impl Serving {
 }
 
 impl Site {
+    /// A token that may do all that `admin` may.
+    fn admin(&self) -> String {
+        let (code, token, err) = self.run(&["token", "create", "--user", "admin", "--scope", "admin"]);
+        assert_eq!(code, 0, "{err}");
+        token.trim().to_owned()
+    }
+
     fn user(&self, name: &str, role: &str, clearance: &str) -> String {
         let full = format!("{name} Example");
         let mail = format!("{name}@cert.example");
@@ -936,14 +943,36 @@ impl Site {
     }
 }
 
-/// Before there are users whoever sits at the machine is asked nothing; afterwards everybody comes with a
-/// token and sees what the rules allow, and what was denied stands in the audit log.
+/// What is described as wanting a token or session answers nobody without, on a site without users too.
+fn closed_to_strangers(serving: &Serving) {
+    let described = serving.get("/api/v1/openapi.json", "").1;
+    let mut closed = 0;
+    for (path, methods) in described["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let security = operation["security"].as_array().map_or(&[][..], Vec::as_slice);
+            let is_closed = !security.is_empty() && !security.contains(&json!({}));
+            assert!(is_closed || !path.contains("/incidents"), "{method} {path}");
+            if is_closed {
+                let (status, told) = serving.ask(&method.to_uppercase(), path, "", "", "");
+                assert_eq!(status, 401, "{method} {path}: {told}");
+                closed += 1;
+            }
+        }
+    }
+    assert!(closed > 50, "{closed}");
+}
+
+/// Before there are users whoever sits at the machine is asked nothing about events and notices, and sees nothing of
+/// incidents; afterwards everybody comes with a token and sees what the rules allow, and what was denied stands in the
+/// audit log.
 #[test]
 fn persons_with_tokens_see_what_they_may() {
     let site = Site::new();
     let serving = Serving::start(&site);
-    assert_eq!(serving.get("/api/v1/incidents", "").0, 200);
-    assert_eq!(serving.get("/", "").0, 200);
+    for path in ["/", "/api/v1/events", "/api/v1/notices", "/api/v1/feeds", "/metrics"] {
+        assert_eq!(serving.get(path, "").0, 200, "{path}");
+    }
+    closed_to_strangers(&serving);
     let (anna, ben, rea) = (
         site.user("anna", "handler", "red"),
         site.user("ben", "handler", "amber"),
@@ -1018,7 +1047,8 @@ fn incidents_are_joined_and_logs_are_read_over_the_api() {
     let sha256 = serde_json::from_str::<Value>(list.lines().next().unwrap()).unwrap()["sha256"].clone();
     let serving = Serving::start(&site);
     let path = |number: &str| format!("/api/v1/incidents/{}", number.replace('#', "%23"));
-    let post = |to: &str, body: Value| serving.post(to, "", "", &body);
+    let token = site.admin();
+    let post = |to: &str, body: Value| serving.post(to, &token, "", &body);
     let lines = format!("{}/evidence/{}/lines", path(&one), sha256.as_str().unwrap());
     let (status, read) = post(&lines, json!({"parser": "ndjson", "clock_error": 60}));
     assert_eq!((status, &read["timeline"], &read["proposals"]), (200, &json!(1), &json!(1)), "{read}");
@@ -1030,16 +1060,16 @@ fn incidents_are_joined_and_logs_are_read_over_the_api() {
     assert_eq!(post(&format!("{}/joins", path(&one)), join(true)).0, 201);
     let (status, refused) = post(&format!("{}/entries", path(&one)), json!({"kind": "note", "content": {"text": "x"}}));
     assert_eq!((status, &refused["merged_into"]), (409, &json!(two)), "{refused}");
-    let shown = serving.get(&path(&two), "").1;
+    let shown = serving.get(&path(&two), &token).1;
     assert_eq!((&shown["hosts"], &shown["counts"]["timeline"]), (&json!({"192.0.2.1": "Net A"}), &json!(1)));
-    assert_eq!(serving.get("/api/v1/incidents?status=merged", "").1["incidents"][0]["number"], json!(one));
+    assert_eq!(serving.get("/api/v1/incidents?status=merged", &token).1["incidents"][0]["number"], json!(one));
     assert_eq!(post(&format!("{}/joins", path(&one)), join(false)).0, 201);
     let new = json!({"title": "Part", "classification": "scanner", "severity": "medium", "marking": {"tlp": "amber"}});
     let split = json!({"new": new, "hosts": ["192.0.2.1"], "reason": "another"});
     let (status, part) = post(&format!("{}/splits", path(&one)), split);
     assert_eq!(status, 201, "{part}");
-    assert_eq!(serving.get(&path(&one), "").1["hosts"], json!({}));
-    assert_eq!(serving.get(&path(part["number"].as_str().unwrap()), "").1["counts"]["hosts"], json!(1));
+    assert_eq!(serving.get(&path(&one), &token).1["hosts"], json!({}));
+    assert_eq!(serving.get(&path(part["number"].as_str().unwrap()), &token).1["counts"]["hosts"], json!(1));
 }
 
 /// INVARIANT: an answered request is durable, and an unanswered one can be sent again and happens once.
@@ -1048,18 +1078,19 @@ fn a_kill_loses_no_answered_request_and_doubles_none() {
     let site = Site::new();
     let number = site.open("x");
     let path = format!("/api/v1/incidents/{}/entries", number.replace('#', "%23"));
+    let token = site.admin();
     let mut answered = 0;
     for round in 0..6 {
         let mut serving = Serving::start(&site);
         let port = serving.port;
         let asking = std::thread::spawn({
-            let path = path.clone();
+            let (path, token) = (path.clone(), token.clone());
             move || {
                 let mut done = 0;
                 for at in 0..200 {
                     let body = json!({"kind": "note", "content": {"text": format!("note {round} {at}")}}).to_string();
                     let request = format!(
-                        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nIdempotency-Key: {round}-{at}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nIdempotency-Key: {round}-{at}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
                         body.len()
                     );
                     let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { break };
@@ -1083,9 +1114,9 @@ fn a_kill_loses_no_answered_request_and_doubles_none() {
         // What was on its way is sent again with its key.
         let serving = Serving::start(&site);
         let again = json!({"kind": "note", "content": {"text": format!("note {round} {done}")}});
-        let (status, first) = serving.post(&path, "", &format!("{round}-{done}"), &again);
+        let (status, first) = serving.post(&path, &token, &format!("{round}-{done}"), &again);
         assert_eq!(status, 201, "{first}");
-        assert_eq!(serving.post(&path, "", &format!("{round}-{done}"), &again).1, first);
+        assert_eq!(serving.post(&path, &token, &format!("{round}-{done}"), &again).1, first);
         answered += done + 1;
     }
     let log = site.incident(&["log", &number, "--limit", "0"]);
