@@ -237,6 +237,56 @@ impl Chain {
     }
 }
 
+/// A flow that was seen once or several times: the same hosts, port and technique.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined<'r> {
+    /// As it was seen first.
+    pub relation: &'r Relation,
+    /// When it was seen first, by any who tell of it.
+    pub first_seen: i64,
+    /// When it was seen last.
+    pub last_seen: i64,
+    /// How wrong the worst of their clocks may be, in seconds.
+    pub clock_error: u32,
+    /// How sure the surest is, in percent.
+    pub certainty: u8,
+    /// Each time it was told, in the order given.
+    pub told: Vec<&'r Relation>,
+}
+
+/// Flows, each once however often it was told, in the order in which they were told first. Paths are not asked of these:
+/// a flow that was seen in the morning and in the evening says nothing of noon.
+pub fn joined<'r>(relations: impl IntoIterator<Item = &'r Relation>) -> Vec<Joined<'r>> {
+    let mut places: HashMap<(&str, &str, u16, &str), usize> = HashMap::new();
+    let mut all: Vec<Joined<'r>> = Vec::new();
+    for relation in relations {
+        let Relation { from, to, port, technique, first_seen, last_seen, clock_error, certainty, .. } = relation;
+        let place = *places.entry((from.as_str(), to.as_str(), *port, technique.as_str())).or_insert(all.len());
+        let Some(known) = all.get_mut(place) else {
+            all.push(Joined {
+                relation,
+                first_seen: *first_seen,
+                last_seen: *last_seen,
+                clock_error: *clock_error,
+                certainty: *certainty,
+                told: vec![relation],
+            });
+            continue;
+        };
+        // Among those of the same moment the order in which they were written says nothing.
+        let order = |one: &'r Relation| (one.first_seen, one.last_seen, one.line, &one.evidence, &one.zone);
+        if order(relation) < order(known.relation) {
+            known.relation = relation;
+        }
+        known.first_seen = known.first_seen.min(*first_seen);
+        known.last_seen = known.last_seen.max(*last_seen);
+        known.clock_error = known.clock_error.max(*clock_error);
+        known.certainty = known.certainty.max(*certainty);
+        known.told.push(relation);
+    }
+    all
+}
+
 /// A flow as a party may know it: its own host, and a neighbour that may have no name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbour<'r> {
@@ -247,7 +297,7 @@ pub struct Neighbour<'r> {
     /// The neighbour, where the party may know it.
     pub neighbour: Option<&'r str>,
     /// What was seen.
-    pub relation: &'r Relation,
+    pub flow: Joined<'r>,
 }
 
 /// The flows in which hosts of a party have a part. Who a neighbour is is told where it is the party's
@@ -256,12 +306,12 @@ pub fn neighbours<'i>(incident: &'i Incident, party: &str) -> Vec<Neighbour<'i>>
     let is_own = |host: &str| incident.hosts.get(host).is_some_and(|owner| owner == party);
     let may_know = |host: &str| is_own(host) || incident.named.contains(&(host.to_owned(), party.to_owned()));
     let mut found = Vec::new();
-    for relation in &incident.relations {
-        let (from, to) = (relation.from.as_str(), relation.to.as_str());
+    for flow in joined(incident.relations.iter().map(Arc::as_ref)) {
+        let (from, to) = (flow.relation.from.as_str(), flow.relation.to.as_str());
         for (host, other, is_upstream) in [(to, from, true), (from, to, false)] {
             if is_own(host) {
                 let neighbour = may_know(other).then_some(other);
-                found.push(Neighbour { host, is_upstream, neighbour, relation });
+                found.push(Neighbour { host, is_upstream, neighbour, flow: flow.clone() });
             }
         }
     }
@@ -295,6 +345,51 @@ mod tests {
     fn hosts(hops: &[Hop<'_>]) -> String {
         let host = |hop: &Hop<'_>| format!("{}{}{}", hop.host, hop.steps, if hop.is_end { "!" } else { "" });
         hops.iter().map(host).collect::<Vec<_>>().join(" ")
+    }
+
+    /// INVARIANT: flows that were told twice are one, whatever the order in which they were told.
+    #[test]
+    fn a_flow_told_twice_is_one_whatever_the_order() {
+        let relations = [
+            flow("a", "b", 30, 40),
+            Relation { evidence: "e".into(), line: 4, certainty: 90, ..flow("a", "b", 10, 20) },
+            Relation { clock_error: 60, ..flow("a", "b", 10, 50) },
+            Relation { port: 80, ..flow("a", "b", 1, 2) },
+            flow("b", "a", 5, 6),
+        ];
+        let say = |relations: &[Relation]| {
+            let mut said: Vec<String> = joined(relations)
+                .iter()
+                .map(|one| {
+                    let Joined { relation, first_seen, last_seen, clock_error, certainty, told } = one;
+                    let [first_seen, last_seen] = [first_seen, last_seen].map(|time| time / SECOND);
+                    let mut told: Vec<_> =
+                        told.iter().map(|one| (one.first_seen / SECOND, one.last_seen / SECOND)).collect();
+                    told.sort_unstable();
+                    format!(
+                        "{} {} {} {first_seen}-{last_seen} {clock_error} {certainty} line {} {told:?}",
+                        relation.from, relation.to, relation.port, relation.line
+                    )
+                })
+                .collect();
+            said.sort();
+            said
+        };
+        let want = say(&relations);
+        assert!(
+            want.len() == 3
+                && want.iter().any(|one| one.contains(" 10-50 60 90 line 4 [(10, 20), (10, 50), (30, 40)]")),
+            "{want:#?}"
+        );
+        let mut turned = relations.to_vec();
+        for round in 0..60 {
+            turned.rotate_left(1 + round % 3);
+            turned.swap(round % 5, (round * 3 + 1) % 5);
+            assert_eq!(say(&turned), want, "{turned:?}");
+        }
+        // One that is gone leaves the other.
+        let left = joined(relations.get(1..).unwrap());
+        assert_eq!((left.len(), left[0].told.len(), left[0].last_seen), (3, 2, 50 * SECOND));
     }
 
     #[test]

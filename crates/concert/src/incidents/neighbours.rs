@@ -93,7 +93,8 @@ impl Facts {
 pub(super) fn left_out(state: &Incident, facts: &Incident, party: &str) -> usize {
     let count = |state: &Incident| {
         let hosts = state.hosts.values().filter(|owner| *owner == party).count();
-        hosts + chain::neighbours(state, party).len()
+        // Of a flow that is open also each time it was seen that is not.
+        hosts + chain::neighbours(state, party).iter().map(|one| one.flow.told.len()).sum::<usize>()
     };
     count(state).saturating_sub(count(facts))
 }

@@ -727,7 +727,7 @@ async fn a_party_learns_of_its_neighbours_that_they_are_there() {
         let neighbours = site.incidents.neighbours(&otto, &number, "Net B").await.unwrap();
         let row = |flow: &chain::Neighbour<'_>| {
             let side = if flow.is_upstream { "upstream" } else { "downstream" };
-            format!("{} {side} {} {}", flow.host, flow.neighbour.unwrap_or("?"), flow.relation.port)
+            format!("{} {side} {} {}", flow.host, flow.neighbour.unwrap_or("?"), flow.flow.relation.port)
         };
         neighbours.rows().iter().map(row).collect::<Vec<_>>()
     };

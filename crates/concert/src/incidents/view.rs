@@ -1,12 +1,13 @@
 //! Incidents and entries as JSON, for commands and the API.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use concert_model::Time;
 use concert_model::access::{Circle, Person};
 use concert_model::incident::PartyStatus;
-use concert_model::incident::chain::{Hop, LogRequest, Neighbour};
-use concert_model::incident::content::{Content, Custody, Happened, Proposed, Relation, Role};
+use concert_model::incident::chain::{Hop, Joined, LogRequest, Neighbour, joined};
+use concert_model::incident::content::{Content, Custody, Happened, Proposed, Role};
 use concert_model::incident::due::asked;
 use concert_model::incident::fold::{Clock, Exhibit, Incident, Letter, Participant};
 use concert_model::incident::journal::Stamp;
@@ -98,10 +99,10 @@ pub fn request_json(request: &LogRequest<'_>, owner: Option<&String>) -> Value {
 
 /// A flow as a party may know it.
 pub fn neighbour_json(neighbour: &Neighbour<'_>) -> Value {
-    let relation = neighbour.relation;
+    let Joined { relation, first_seen, last_seen, clock_error, certainty, .. } = &neighbour.flow;
     json!({"host": neighbour.host, "direction": if neighbour.is_upstream { "upstream" } else { "downstream" }, "neighbour": neighbour.neighbour,
-        "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-        "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty})
+        "first_seen": time(*first_seen), "last_seen": time(*last_seen), "clock_error": clock_error,
+        "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": certainty})
 }
 
 /// A flow that may be the next hop.
@@ -265,10 +266,16 @@ fn key(words: &[&str]) -> String {
     words.join("\0")
 }
 
-fn relation_json(relation: &Relation) -> Value {
-    json!({"from": relation.from, "to": relation.to, "first_seen": time(relation.first_seen), "last_seen": time(relation.last_seen), "clock_error": relation.clock_error,
-        "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": relation.certainty,
-        "evidence": relation.evidence, "line": relation.line})
+/// A flow, with each time that it was told.
+fn relation_json(flow: &Joined<'_>) -> Value {
+    let Joined { relation, first_seen, last_seen, clock_error, certainty, told } = flow;
+    let told = told.iter().map(|one| {
+        json!({"first_seen": time(one.first_seen), "last_seen": time(one.last_seen), "clock_error": one.clock_error,
+            "zone": one.zone, "certainty": one.certainty, "evidence": one.evidence, "line": one.line})
+    });
+    json!({"from": relation.from, "to": relation.to, "first_seen": time(*first_seen), "last_seen": time(*last_seen), "clock_error": clock_error,
+        "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": certainty,
+        "evidence": relation.evidence, "line": relation.line, "told": told.collect::<Vec<_>>()})
 }
 
 /// One of the lists of an incident; `None` where there is no such list.
@@ -294,7 +301,15 @@ pub fn list<'s>(state: &'s Incident, name: &str, now: Time) -> Option<ListRows<'
             |(of, value)| key(&[of, value]),
             |(of, value)| json!({"of": of, "value": value}),
         ),
-        "relations" => written(state.relations.iter().rev(), |relation| relation_json(relation)),
+        // In the order in which each was told first, so that one that is told again stays in its place.
+        "relations" => list_of(
+            false,
+            joined(state.relations.iter().map(Arc::as_ref)).into_iter().rev(),
+            |Joined { relation, .. }| {
+                key(&[&relation.from, &relation.to, &relation.port.to_string(), &relation.technique])
+            },
+            relation_json,
+        ),
         "proposals" => sorted(
             // In the order of the events that say so: it is that of the map they are kept in.
             state.open_proposals(),

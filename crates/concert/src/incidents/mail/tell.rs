@@ -221,7 +221,7 @@ fn flow(neighbour: &Neighbour<'_>) -> Value {
         members.insert("neighbour".into(), json!(format!("a host {side}")));
     }
     // In a sentence no number stands for what is not known.
-    if neighbour.relation.port == 0 {
+    if neighbour.flow.relation.port == 0 {
         members.insert("port".into(), json!("unknown"));
     }
     flow
@@ -233,9 +233,9 @@ fn facts((state, open, all): (&Incident, &Incident, &Incident), post: &Post, par
     let hosts: Vec<&String> = open.hosts.iter().filter(|(_, owner)| *owner == party).map(|(host, _)| host).collect();
     let flows = neighbours(open, party);
     let times = |which: fn(&Neighbour<'_>) -> i64| flows.iter().map(which);
-    let first = times(|flow| flow.relation.first_seen).min().map(|time| Time(time).to_string());
-    let last = times(|flow| flow.relation.last_seen).max().map(|time| Time(time).to_string());
-    let ports: BTreeSet<u16> = flows.iter().map(|flow| flow.relation.port).filter(|port| *port != 0).collect();
+    let first = times(|one| one.flow.first_seen).min().map(|time| Time(time).to_string());
+    let last = times(|one| one.flow.last_seen).max().map(|time| Time(time).to_string());
+    let ports: BTreeSet<u16> = flows.iter().map(|one| one.flow.relation.port).filter(|port| *port != 0).collect();
     json!({
         "party": party, "incident": state.number, "title": title, "classification": state.classification,
         "site": post.site_name, "hosts": hosts, "ports": ports, "first_seen": first, "last_seen": last,
