@@ -186,13 +186,14 @@ pub(crate) fn about_members(
     one: Option<&Observable>,
     about: &About,
     seen: Option<&Seen>,
-) -> [(&'static str, serde_json::Value); 7] {
+) -> [(&'static str, serde_json::Value); 8] {
     let [events, first, last] = members(seen);
     [
         ("value", json!(one.map_or(asked.trim(), |one| &one.value))),
         ("of", json!(one.map(|one| one.kind.word()))),
         ("incidents", json!(incidents_in(about))),
         ("is_common", json!(about.is_common)),
+        ("has_more", json!(about.has_more)),
         events,
         first,
         last,

@@ -6,15 +6,17 @@ use std::ops::Range;
 use concert_model::access::Person;
 use concert_pipeline::observables::Observable;
 
-use super::read::Heads;
+use super::read::{ABOUT_MAX, Heads};
 use super::{Found, Incidents, Refused, titles};
 
 /// Values of one incident that are looked up.
 const VALUES_MAX: usize = 1_000;
-/// Other incidents that are told of a value; with more of them it says little.
-const OTHERS_MAX: usize = 20;
-/// Entries that are looked at for one value, the newest.
-const ENTRIES_MAX: u32 = 200;
+/// Other incidents that are told of a value; one that more incidents name says little.
+pub(super) const OTHERS_MAX: usize = 20;
+/// Entries that are read at once for one value, and all that are looked at, the newest.
+const AT_ONCE: u32 = 200;
+/// Those that nobody may see count here, so that a value is not looked for without end.
+const LOOKED_MAX: usize = 10_000;
 
 /// A value that an incident names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub struct Pulled {
     pub entries: u64,
     /// Numbers of other incidents that name it, what names it last first.
     pub others: Vec<String>,
-    /// Whether more incidents name it than are told.
+    /// Whether more than twenty incidents name it, as [`super::About::is_common`] says.
     pub is_common: bool,
 }
 
@@ -91,8 +93,8 @@ impl Incidents {
         Ok(all)
     }
 
-    /// Other incidents that name a value, and whether there are more. Only what the person may see counts, so
-    /// that nobody learns of the rest from it.
+    /// Other incidents that name a value, and whether it is common: as the same entries say that are given where the value
+    /// is asked about. Only what the person may see counts, so that nobody learns of the rest from it.
     async fn others(
         &self,
         person: &Person,
@@ -101,21 +103,31 @@ impl Incidents {
         read: &mut Vec<Found>,
     ) -> Result<(Vec<String>, bool), Refused> {
         let (mut others, mut heads): (Vec<String>, Heads) = Default::default();
-        for row in self.store.records.entries_about(value, None, ENTRIES_MAX).await? {
-            if row.incident == own {
-                continue;
+        let (mut below, mut looked, mut count) = (None, 0, 0);
+        loop {
+            let rows = self.store.records.entries_about(value, below, AT_ONCE).await?;
+            looked += rows.len();
+            let is_last = rows.len() < AT_ONCE as usize;
+            for row in rows {
+                below = Some(row.seq);
+                let seen = self.seen(person, &row, &mut heads).await?;
+                let Some(found) = seen.filter(|found| !titles::is_withheld(&found.kept)) else { continue };
+                count += 1;
+                if row.incident != own && !others.contains(&found.head.number) {
+                    others.push(found.head.number.clone());
+                    read.push(found);
+                }
+                // This one names it, too.
+                if others.len() == OTHERS_MAX {
+                    return Ok((others, true));
+                }
+                if count == ABOUT_MAX {
+                    return Ok((others, false));
+                }
             }
-            let seen = self.seen(person, &row, &mut heads).await?;
-            let Some(found) = seen.filter(|found| !titles::is_withheld(&found.kept)) else { continue };
-            if others.contains(&found.head.number) {
-                continue;
+            if is_last || looked >= LOOKED_MAX {
+                return Ok((others, false));
             }
-            if others.len() == OTHERS_MAX {
-                return Ok((others, true));
-            }
-            others.push(found.head.number.clone());
-            read.push(found);
         }
-        Ok((others, false))
     }
 }

@@ -12,6 +12,7 @@ use concert_pipeline::observables;
 use concert_store::records::incidents::{EntryRow, Head, HeadFilter, Touched};
 
 use super::case::{Case, Kept};
+use super::observables::OTHERS_MAX;
 use super::sight::Sights;
 use super::write::MERGED;
 use super::{Ask, Incidents, Refused, sight, text, titles};
@@ -90,18 +91,19 @@ impl LogFilter {
     }
 }
 
-/// Entries that name a value from which on it is common: a resolver that everybody uses, a hoster.
-const COMMON_MIN: usize = 1_000;
-/// How many of them are still given, the newest.
-const COMMON_SHOWN: usize = 100;
+/// Most entries that are given of those that name a value, the newest; by them it is decided whether it is common.
+pub(super) const ABOUT_MAX: usize = 1_000;
 
 /// What is known of a value.
 #[derive(Default)]
 pub struct About {
     /// Entries that name it, newest first.
     pub found: Vec<Found>,
-    /// Whether there are more than anybody reads, so that only the newest are here.
+    /// Whether more incidents name it than are told of it elsewhere, so that it says little: a resolver that everybody
+    /// uses, a hoster.
     pub is_common: bool,
+    /// Whether there are more entries, older ones.
+    pub has_more: bool,
 }
 
 /// An entry that was found, with its incident.
@@ -397,7 +399,7 @@ impl Incidents {
     }
 
     /// What entries of any incident say of a value, as far as a person may see it: the newest, and whether
-    /// there are so many that the value says little.
+    /// they are of so many incidents that the value says little.
     pub async fn about(&self, person: &Person, value: &str) -> Result<About, Refused> {
         let (mut about, mut below, mut looked, mut heads) = (About::default(), None, 0, Heads::default());
         let plain = observables::one(value).map_or_else(|| value.trim().to_owned(), |one| one.value);
@@ -409,9 +411,8 @@ impl Incidents {
                 below = Some(row.seq);
                 let seen = self.seen(person, row, &mut heads).await?;
                 let Some(found) = seen.filter(|found| !titles::is_withheld(&found.kept)) else { continue };
-                if about.found.len() == COMMON_MIN {
-                    about.is_common = true;
-                    about.found.truncate(COMMON_SHOWN);
+                if about.found.len() == ABOUT_MAX {
+                    about.has_more = true;
                     break 'looking;
                 }
                 about.found.push(found);
@@ -420,6 +421,8 @@ impl Incidents {
                 break;
             }
         }
+        let incidents: BTreeSet<&str> = about.found.iter().map(|found| found.head.id.as_str()).collect();
+        about.is_common = incidents.len() > OTHERS_MAX;
         self.audit_found(person, &about.found).await?;
         Ok(about)
     }

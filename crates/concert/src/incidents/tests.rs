@@ -331,13 +331,21 @@ async fn a_value_in_very_many_entries_is_common() {
     write(3, open.clone()).await.unwrap();
     write(997, Some(Marking::of(Tlp::Red))).await.unwrap();
     let about = site.incidents.about(&operator, "192.0.2[.]7").await.unwrap();
-    assert_eq!((about.found.len(), about.is_common), (1_000, false));
+    assert_eq!((about.found.len(), about.has_more), (1_000, false));
     write(1, open).await.unwrap();
     let about = site.incidents.about(&operator, "192.0.2.7").await.unwrap();
-    assert_eq!((about.found.len(), about.is_common), (100, true));
+    assert_eq!((about.found.len(), about.has_more, about.is_common), (1_000, true, false));
     let reader = user("ben", &["reader"], Tlp::Green);
     let about = site.incidents.about(&reader, "192.0.2.7").await.unwrap();
-    assert_eq!((about.found.len(), about.is_common), (4, false));
+    assert_eq!((about.found.len(), about.has_more), (4, false));
+    for count in 1..=20 {
+        let title = format!("another at 192.0.2.7, {count}");
+        site.incidents.open(Ask::new(&operator, NOW), new(&title, Marking::of(Tlp::Green), Vec::new())).await.unwrap();
+        let about = site.incidents.about(&reader, "192.0.2.7").await.unwrap().is_common;
+        let of_incident = site.incidents.observables(&reader, &number, None, |all| 0..all.len()).await.unwrap();
+        let row = of_incident.values.iter().find(|row| row.one.value == "192.0.2.7").unwrap();
+        assert_eq!((about, row.is_common, row.others.len()), (count == 20, count == 20, count));
+    }
 }
 
 #[tokio::test]

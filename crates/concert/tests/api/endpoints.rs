@@ -96,7 +96,7 @@ fn list(route: &'static str, query: &str, empty: &'static str, who: &[&'static s
 fn about(value: &str, who: &[&'static str]) -> Row {
     // Whoever sees no events is not told that there are none.
     let nothing = |events: Value| {
-        json!({"value": value, "of": "domain", "incidents": [], "is_common": false, "events": events,
+        json!({"value": value, "of": "domain", "incidents": [], "is_common": false, "has_more": false, "events": events,
             "first_seen": null, "last_seen": null, "entries": [], "next": null})
     };
     let empty = [json!(0), Value::Null].map(|events| nothing(events).to_string()).to_vec();

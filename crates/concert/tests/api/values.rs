@@ -87,7 +87,7 @@ fn a_value_is_told_by_entries_of_all_incidents_that_are_seen() {
 
     let about = anna.get("/observables?value=192%5B.%5D0.2.91");
     let asked = served.rows(&["--as", "anna", "incident", "about", "192[.]0.2.91"]).remove(0);
-    for member in ["value", "of", "incidents", "is_common", "events", "first_seen", "last_seen"] {
+    for member in ["value", "of", "incidents", "is_common", "has_more", "events", "first_seen", "last_seen"] {
         assert_eq!(about[member], asked[member], "{member}");
     }
     let count = |answer: &Value| (answer["entries"].as_array().unwrap().len(), answer["events"].clone());
