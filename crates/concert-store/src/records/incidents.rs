@@ -143,6 +143,17 @@ fn head(row: &SqliteRow) -> Head {
     }
 }
 
+/// What is searched for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// All words; the last may be only begun.
+    pub words: String,
+    /// Values among them: addresses, names, URLs and the like, each in the form that values are compared by.
+    pub values: Vec<String>,
+    /// The words that are no values.
+    pub rest: String,
+}
+
 /// What a person types, as a query of words that must all occur; the last may be only begun.
 fn query_of(words: &str) -> String {
     let mut terms: Vec<String> = words
@@ -326,18 +337,42 @@ impl Records {
         Ok(rows.iter().map(|row| (text(row, "incident"), text(row, "sight"))).collect())
     }
 
-    /// Entries in which all these words occur, newest first, below a number.
-    pub async fn entries_with(&self, words: &str, below: Option<u64>, limit: u32) -> Result<Vec<EntryRow>, Problem> {
-        if query_of(words).is_empty() {
+    /// Entries in which all these words occur, or which name the values among them, newest first, below a number.
+    pub async fn entries_with(
+        &self,
+        sought: &Sought,
+        below: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, Problem> {
+        let (words, rest) = (query_of(&sought.words), query_of(&sought.rest));
+        if words.is_empty() {
             return Ok(Vec::new());
         }
-        let query = sqlx::query(
-            "SELECT * FROM entry WHERE seq IN (SELECT rowid FROM entry_text WHERE entry_text MATCH ?1 AND rowid < ?2
-             ORDER BY rowid DESC LIMIT ?3) ORDER BY seq DESC",
-        );
-        let query = query.bind(query_of(words)).bind(below.map_or(i64::MAX, u64::cast_signed));
-        let query = query.bind(i64::from(limit).min(MATCHES_MAX));
-        let rows = query.fetch_all(self.pool()).await.map_err(trouble)?;
+        let (below, limit) = (below.map_or(i64::MAX, u64::cast_signed), i64::from(limit).min(MATCHES_MAX));
+        let with = |text: &mut QueryBuilder<Sqlite>, words: String| {
+            text.push("SELECT rowid FROM entry_text WHERE entry_text MATCH ").push_bind(words);
+            text.push(" AND rowid < ").push_bind(below);
+        };
+        // The newest of both are among the newest of each.
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT * FROM entry WHERE seq IN (SELECT rowid FROM (");
+        with(&mut query, words);
+        query.push(" ORDER BY rowid DESC LIMIT ").push_bind(limit).push(")");
+        if let Some((first, others)) = sought.values.split_first() {
+            query.push(" UNION SELECT seq FROM (SELECT DISTINCT seq FROM observable WHERE value = ").push_bind(first);
+            query.push(" AND seq < ").push_bind(below);
+            for value in others {
+                query.push(" AND seq IN (SELECT seq FROM observable WHERE value = ").push_bind(value).push(")");
+            }
+            if !rest.is_empty() {
+                query.push(" AND seq IN (");
+                with(&mut query, rest);
+                query.push(")");
+            }
+            query.push(" ORDER BY seq DESC LIMIT ").push_bind(limit).push(")");
+        }
+        query.push(") ORDER BY seq DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(self.pool()).await.map_err(trouble)?;
         Ok(rows.iter().map(entry).collect())
     }
 

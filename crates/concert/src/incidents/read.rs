@@ -371,9 +371,10 @@ impl Incidents {
         slice: Slice,
     ) -> Result<(Vec<Found>, Option<u64>), Refused> {
         let (mut found, mut below, mut looked, mut heads) = (Vec::new(), slice.below, 0, Heads::default());
+        let sought = text::sought(words);
         let mut at_once = ROWS_AT_ONCE.min(slice.limit.saturating_add(ROWS_SPARE));
         let next = 'looking: loop {
-            let rows = self.store.records.entries_with(words, below, rows_at_once(at_once)).await?;
+            let rows = self.store.records.entries_with(&sought, below, rows_at_once(at_once)).await?;
             let is_last = rows.len() < at_once;
             at_once = ROWS_AT_ONCE;
             looked += rows.len();

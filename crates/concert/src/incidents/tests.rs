@@ -316,9 +316,49 @@ async fn questions_to_all_incidents_tell_what_is_seen_alone() {
     assert!(seen > 100 && denied > 100, "{seen} {denied}");
 }
 
-/// Of a value that everybody names only the newest entries are told; whoever sees few of them sees those.
 #[tokio::test]
-async fn a_value_in_very_many_entries_is_common() {
+async fn a_search_finds_values_plain_and_defanged() {
+    let site = site().await;
+    let operator = Person::operator("root");
+    let texts = [
+        "saw http://evil.example/a twice",
+        "saw hxxp://evil[.]example/a once",
+        "asked evil(dot)example of 198[.]51[.]100[.]9",
+        "nothing of 198.51.100.99",
+    ];
+    let notes = texts.iter().map(|text| note(text, None)).collect();
+    site.incidents.open(Ask::new(&operator, NOW), new("x", Marking::of(Tlp::Green), notes)).await.unwrap();
+    let found = async |words: &str| {
+        let (found, _) = site.incidents.search(&operator, words, Slice { below: None, limit: 10 }).await.unwrap();
+        let mut places: Vec<usize> = found
+            .iter()
+            .filter_map(|found| match &found.kept.body.as_ref()?.1 {
+                Content::Note(note) => texts.iter().position(|text| *text == note.text),
+                _ => None,
+            })
+            .collect();
+        places.sort_unstable();
+        places
+    };
+    for (words, want) in [
+        ("http://evil.example/a", &[0, 1][..]),
+        ("hxxp://evil[.]example/a", &[0, 1]),
+        ("hXXp://EVIL[.]example/a once", &[1]),
+        ("evil.example", &[0, 1, 2]),
+        ("evil[.]example", &[0, 1, 2]),
+        ("evil(dot)example 198.51.100.9", &[2]),
+        ("asked 198[.]51[.]100[.]9", &[2]),
+        ("198.51.100.99 nothi", &[3]),
+        ("evil.example nothing", &[]),
+    ] {
+        assert_eq!(found(words).await, want, "{words}");
+    }
+}
+
+/// Of a value that very many entries name only the newest are told, and whoever sees few of them sees those. It is common
+/// once many incidents name it, and everywhere alike.
+#[tokio::test]
+async fn a_value_in_very_many_entries_is_told_in_part_and_in_many_incidents_is_common() {
     let site = site().await;
     let operator = Person::operator("root");
     let opened = site.incidents.open(Ask::new(&operator, NOW), new("x", Marking::of(Tlp::Green), Vec::new()));

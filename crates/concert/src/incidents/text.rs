@@ -12,7 +12,7 @@ use concert_model::keys::Source;
 use concert_model::problem::meant;
 use concert_model::{Problem, taxonomy};
 use concert_pipeline::observables::{Kind, Observable, URL_BYTES_MAX, observables, one};
-use concert_store::records::incidents::Findable;
+use concert_store::records::incidents::{Findable, Sought};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +24,8 @@ use super::write::wrong;
 const LINE_CHARS_MAX: usize = 300;
 /// Most answers to the closing questions in one entry: a process has at most 100 steps.
 const ANSWERS_MAX: usize = 300;
+/// Most values in one search; further ones are words like others.
+const SOUGHT_MAX: usize = 10;
 /// Most values taken from one entry.
 const OBSERVABLES_MAX: usize = 1_000;
 
@@ -376,6 +378,31 @@ pub(super) fn values(content: &Content) -> Vec<Observable> {
 fn named(of: &str, value: &str, found: &mut Findable) {
     found.observables.push((of.to_owned(), value.to_owned()));
     found.observables.extend(one(value).filter(|one| one.value != value).map(|one| (of.to_owned(), one.value)));
+}
+
+/// What somebody searches for: words, and the values among them, which are found however they were written.
+pub(super) fn sought(typed: &str) -> Sought {
+    let (mut words, mut rest, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for word in typed.split(|c: char| c.is_whitespace() || c == '\0').filter(|word| !word.is_empty()) {
+        let value = one(word).filter(|one| one.kind.plain(word).is_ok_and(|plain| plain == one.value));
+        match value.filter(|_| values.len() < SOUGHT_MAX) {
+            // `http` and `hxxp` are different words; what follows is the same.
+            Some(Observable { kind: Kind::Url, value }) => {
+                let text = value.split_once("://").map_or(value.as_str(), |(_, rest)| rest);
+                words.push(text.trim_end_matches('/').to_owned());
+                values.push(value);
+            }
+            Some(Observable { value, .. }) => {
+                words.push(value.clone());
+                values.push(value);
+            }
+            None => {
+                words.push(word.to_owned());
+                rest.push(word);
+            }
+        }
+    }
+    Sought { words: words.join(" "), values, rest: rest.join(" ") }
 }
 
 /// Texts in which people mention values.
