@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::{Map, Value};
 
 use super::content::{Content, PartyStatus, Severity};
@@ -139,6 +140,17 @@ impl<'k> Members<'k> {
 }
 
 /// A marking as people write it: an object, or the label alone, in any letter case.
+/// A marking as people write it, for what is read by its members: a label alone, or an object.
+pub fn given_marking<'de, D: Deserializer<'de>>(given: D) -> Result<Marking, D::Error> {
+    read_marking(Value::deserialize(given)?).map_err(|problem| D::Error::custom(problem.what))
+}
+
+/// A label as people write it: `TLP:AMBER`, `amber`.
+pub fn given_label<'de, D: Deserializer<'de>>(given: D) -> Result<Option<Tlp>, D::Error> {
+    let label = Option::<String>::deserialize(given)?;
+    label.map(|label| label.parse().map_err(D::Error::custom)).transpose()
+}
+
 fn read_marking(mut value: Value) -> Result<Marking, Problem> {
     let wrong = |why: String| {
         Problem::new(format!("`marking` cannot be read: {why}"))

@@ -83,7 +83,7 @@ fn member(of: &str, form: Form) -> Value {
         "i64" => json!({"type": "string", "format": "date-time", "examples": ["2026-11-22T04:50:30Z"]}),
         "Option<i64>" => json!({"anyOf": [member("i64", form), {"type": "null"}]}),
         "Option<Role>" => json!({"anyOf": [other("role"), {"type": "null"}]}),
-        "Marking" => or_text(other("marking"), json!({"type": "string", "examples": ["TLP:AMBER"]})),
+        "Marking" => or_text(other("marking"), other("tlp.given")),
         "Vec<String>" => or_text(json!({"type": "array", "items": {"type": "string"}}), json!({"type": "string"})),
         "Vec<Attached>" => json!({"type": "array", "items": {"type": "object", "properties":
             {"name": {"type": "string"}, "sha256": {"type": "string"}, "bytes": integer(0, u64::MAX)},
@@ -209,7 +209,7 @@ fn draft(kind: &str, content: Value, is_needed: bool, is_alone: bool) -> Value {
         "properties": {
             "kind": {"enum": [word, kind]},
             "content": content,
-            "marking": {"anyOf": [other("marking"), {"type": "null"}],
+            "marking": {"anyOf": [other("marking.given"), {"type": "null"}],
                 "description": "As the incident where nothing is said"},
         },
     });

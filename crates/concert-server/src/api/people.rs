@@ -9,6 +9,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use concert_model::access::Person;
+use concert_model::incident::draft::given_label;
 use concert_model::incident::marking::Tlp;
 use concert_model::user::{Scope, Standing};
 use serde::Deserialize;
@@ -43,7 +44,11 @@ pub(super) async fn user(
 
 /// Words as they are written, each read as what it stands for.
 fn read<T: std::str::FromStr<Err = String>>(words: &[String]) -> Result<Vec<T>, Problem> {
-    words.iter().map(|word| word.parse().map_err(Problem::wrong)).collect()
+    let read = |word: &String| match word.trim() == word {
+        true => word.parse().map_err(Problem::wrong),
+        false => Err(Problem::wrong(format!("`{word}` has blanks around it"))),
+    };
+    words.iter().map(read).collect()
 }
 
 #[derive(Deserialize)]
@@ -54,6 +59,7 @@ struct Added {
     #[serde(default)]
     mail: String,
     roles: Vec<String>,
+    #[serde(default, deserialize_with = "given_label")]
     clearance: Option<Tlp>,
     password: String,
 }
@@ -86,6 +92,7 @@ struct Changed {
     full_name: Option<String>,
     mail: Option<String>,
     roles: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given_label")]
     clearance: Option<Tlp>,
     disabled: Option<bool>,
 }

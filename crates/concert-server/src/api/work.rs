@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use concert_model::access::Person;
 use concert_model::incident::content::Role;
+use concert_model::incident::draft::given_marking;
 use concert_model::incident::marking::Marking;
 use serde::Deserialize;
 
@@ -34,6 +35,7 @@ pub(super) async fn rows(
 struct Marked {
     /// One of its entries; else the whole incident.
     entry: Option<u64>,
+    #[serde(deserialize_with = "given_marking")]
     marking: Marking,
     reason: String,
     seen: Option<u64>,

@@ -232,3 +232,36 @@ fn an_entry_that_is_more_open_than_its_incident_is_released_by_who_may() {
         ben.post(&entries, note(marking));
     }
 }
+
+/// A label is taken as people write it wherever one is given, as the description of the API says; numbers are numbers.
+#[test]
+fn labels_are_taken_as_people_write_them_and_numbers_are_no_texts() {
+    let served = site();
+    let anna = Client::new(&served, "anna");
+    let new = json!({"title": "Scans", "classification": "scanner", "severity": "medium"});
+    let opening = |marking: Value, minutes: Value| {
+        let mut new = new.clone();
+        new["marking"] = marking;
+        new["minutes"] = minutes;
+        new
+    };
+    for label in ["TLP:AMBER", "tlp:amber", "Amber", "amber"] {
+        for marking in [json!(label), json!({ "tlp": label })] {
+            let id = anna.post("/incidents", opening(marking.clone(), json!(5)))["id"].as_str().unwrap().to_owned();
+            let read = anna.get(&format!("/incidents/{id}"))["marking"].clone();
+            assert_eq!(read["tlp"], "amber", "{marking}");
+            let mark = json!({"marking": {"tlp": label.to_lowercase().replace("amber", "GREEN")}, "reason": "x"});
+            anna.want("POST", &format!("/incidents/{id}/markings"), &mark, 201);
+            let note = json!({"kind": "note", "content": {"text": "x"}, "marking": marking});
+            anna.post(&format!("/incidents/{id}/entries"), note);
+        }
+    }
+    for odd in [json!("5"), json!(5.5), json!(true), json!([5])] {
+        let told = anna.want("POST", "/incidents", &opening(json!("amber"), odd.clone()), 400);
+        assert!(told["detail"].as_str().unwrap().contains("`minutes`"), "{odd}: {told}");
+    }
+    for odd in [json!("TLP:UMBER"), json!({"tlp": 5}), json!(5), json!(["amber"]), json!({"tlp": ["amber"]})] {
+        let told = anna.want("POST", "/incidents", &opening(odd.clone(), Value::Null), 400);
+        assert!(told["detail"].as_str().unwrap().contains("`marking`"), "{odd}: {told}");
+    }
+}

@@ -618,7 +618,7 @@ fn incidents_are_marked_and_entries_erased_and_lists_come_in_parts() {
 fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     let served = site();
     let (root, anna) = (Client::new(&served, "root"), Client::new(&served, "anna"));
-    let new = json!({"name": "jane", "full_name": "Jane Doe", "roles": ["handler:energy"], "password": "correct horse battery"});
+    let new = json!({"name": "jane", "full_name": "Jane Doe", "roles": ["handler:energy"], "clearance": "TLP:Amber", "password": "correct horse battery"});
     anna.want("POST", "/users", &new, 403);
     root.want(
         "POST",
@@ -629,7 +629,7 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     root.want(
         "POST",
         "/users",
-        &json!({"name": "jane", "full_name": "x", "roles": ["boss"], "password": "correct horse battery"}),
+        &json!({"name": "jane", "full_name": "x", "roles": ["boss"], "clearance": "TLP:AMBER", "password": "correct horse battery"}),
         400,
     );
     let made = root.post("/users", new.clone());
