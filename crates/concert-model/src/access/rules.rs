@@ -141,8 +141,13 @@ fn handles(person: &Person, circle: &Circle) -> bool {
     stands(person, &[StandingRole::Handler], circle.constituencies.iter().map(String::as_str))
 }
 
+/// Whether a role or the standing allows a person to conduct the work of an incident that the person sees.
+pub(super) fn conducts(person: &Person, circle: &Circle) -> bool {
+    person.is_operator || holds(person, circle, &CONDUCTING).is_some() || handles(person, circle)
+}
+
 /// The parties that the person speaks for.
-fn parties_of<'c>(person: &Person, circle: &'c Circle) -> impl Iterator<Item = &'c str> {
+pub(super) fn parties_of<'c>(person: &Person, circle: &'c Circle) -> impl Iterator<Item = &'c str> {
     let speaks = |(_, speakers): &(&String, &std::collections::BTreeSet<String>)| speakers.contains(&person.name);
     circle.speakers.iter().filter(speaks).map(|(party, _)| party.as_str())
 }

@@ -245,6 +245,59 @@ fn the_matrix_agrees_with_the_slow_statement() {
     assert!(asked > 2_000_000, "{asked}");
 }
 
+/// INVARIANT: whoever speaks for a party and conducts nothing says how that party stands and hands in evidence, and no more;
+/// whoever conducts writes all of it, and nobody else any.
+#[test]
+fn a_party_says_itself_how_it_stands_and_hands_in_what_it_has() {
+    use crate::incident::content::{Act, Content, Custody, EvidenceAdded, PartyMoved, PartyStatus};
+    let moved = |party: &str, status| Content::from(PartyMoved { party: party.into(), status, text: String::new() });
+    let added = |of: &str| {
+        let (sha256, of) = ("00".repeat(32), of.to_owned());
+        Content::from(EvidenceAdded { sha256, name: "x".into(), bytes: 1, text: String::new(), of })
+    };
+    let custody = |act| {
+        let (sha256, place, reason) = ("00".repeat(32), "safe".to_owned(), "x".to_owned());
+        Content::from(Custody { sha256, act, person: "x".into(), whom: String::new(), place, reason })
+    };
+    // What is written, and for which party it is open to whoever speaks for that; `*` for any.
+    let all = [
+        (moved("Net A", PartyStatus::Cleaned), "Net A"),
+        (moved("Net B", PartyStatus::Acknowledged), "Net B"),
+        (moved("Net B", PartyStatus::Refuses), "Net B"),
+        (moved("Net A", PartyStatus::Contained), "Net A"),
+        (moved("Net A", PartyStatus::Seen), "Net A"),
+        (moved("Net A", PartyStatus::Verified), ""),
+        (moved("Net A", PartyStatus::Told), ""),
+        (moved("Net A", PartyStatus::NoAnswer), ""),
+        (moved("Net A", PartyStatus::Unknown), ""),
+        (moved("Net A", PartyStatus::ContactSought), ""),
+        (moved("Net Q", PartyStatus::Cleaned), ""),
+        (added(""), "*"),
+        (added(&"11".repeat(32)), ""),
+        (custody(Act::Collected), "*"),
+        (custody(Act::Received), "*"),
+        (custody(Act::Moved), ""),
+        (custody(Act::Destroyed), ""),
+    ];
+    let (mut by_party, mut denied) = (0u64, 0u64);
+    for marking in [Marking::of(Tlp::Amber), Marking::of(Tlp::AmberStrict), Marking::of(Tlp::Red)] {
+        let circle = circle(Some(marking), true);
+        for person in &persons() {
+            for (content, of) in &all {
+                let got = may(person, Action::of(content, person, &circle), Object::Incident(&circle)).allowed;
+                let asks = |action| slow::allowed(person, action, Object::Incident(&circle));
+                let mut speaks = circle.speakers.iter().filter(|(_, names)| names.contains(&person.name));
+                let is_own = speaks.any(|(party, _)| *of == "*" || party == of);
+                let want = asks(Action::Conduct) || is_own && asks(Action::Note);
+                assert_eq!(got, want, "{person:?} {content:?}");
+                by_party += u64::from(got && !asks(Action::Conduct));
+                denied += u64::from(!got);
+            }
+        }
+    }
+    assert!(by_party > 500 && denied > 500, "{by_party} {denied}");
+}
+
 /// INVARIANT: what nobody wrote is read by somebody, whoever the incident is for.
 #[test]
 fn what_nobody_wrote_is_read_by_whoever_opened_the_incident() {

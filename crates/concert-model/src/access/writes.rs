@@ -1,7 +1,8 @@
 //! What it takes to write an entry, by what it says.
 
+use super::rules::{conducts, parties_of};
 use super::{Action, Circle, Person};
-use crate::incident::content::{Content, Role};
+use crate::incident::content::{Act, Content, Role};
 use crate::incident::marking::{Marking, Tlp};
 
 impl Action {
@@ -11,6 +12,8 @@ impl Action {
             Content::Opened(_) => Self::Open,
             // Time of others is booked by whoever conducts the work.
             Content::Effort(effort) if effort.person != person.name => Self::Conduct,
+            // A party says itself how it stands, and hands in what it has; what becomes of either is for others.
+            _ if is_of_own_party(content, person, circle) && !conducts(person, circle) => Self::Note,
             Content::Note(_)
             | Content::Observable(_)
             | Content::Happened(_)
@@ -33,6 +36,18 @@ impl Action {
             Content::Remarked(_) => Self::Lower,
             _ => Self::Conduct,
         }
+    }
+}
+
+/// Whether somebody who speaks for a party says how that stands, or brings evidence of its own.
+fn is_of_own_party(content: &Content, person: &Person, circle: &Circle) -> bool {
+    let mut own = parties_of(person, circle);
+    match content {
+        Content::PartyMoved(moved) => moved.status.is_own_word() && own.any(|party| party == moved.party),
+        Content::EvidenceAdded(added) => added.of.is_empty() && own.next().is_some(),
+        // Where it was got is written with it: see where it is written.
+        Content::Custody(custody) => matches!(custody.act, Act::Collected | Act::Received) && own.next().is_some(),
+        _ => false,
     }
 }
 

@@ -81,6 +81,13 @@ pub enum PartyStatus {
     Refuses,
 }
 
+impl PartyStatus {
+    /// Whether a party can say it of itself: not what others did, or found of it.
+    pub fn is_own_word(self) -> bool {
+        matches!(self, Self::Seen | Self::Acknowledged | Self::Contained | Self::Cleaned | Self::Refuses)
+    }
+}
+
 /// What a person answers for in one incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -214,6 +214,8 @@ pub struct Participant {
     pub status: PartyStatus,
     /// Since when.
     pub since: Stamp,
+    /// Whether whoever spoke for it then said so.
+    pub is_own_word: bool,
 }
 
 impl Incident {
@@ -279,8 +281,8 @@ impl Incident {
             }
             Content::Marked(marked) => self.marking = Some(marked.marking),
             Content::PartyMoved(moved) => {
-                let known = self.parties.entry(moved.party).or_default();
-                *known = Participant { status: moved.status, since: stamp };
+                let is_own_word = self.speakers.get(&moved.party).is_some_and(|names| names.contains(author));
+                self.parties.insert(moved.party, Participant { status: moved.status, since: stamp, is_own_word });
             }
             Content::RoleMoved(moved) => {
                 if !moved.party.is_empty() {

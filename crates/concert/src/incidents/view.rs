@@ -191,7 +191,7 @@ fn party_json(
     let step =
         silent.and_then(|_| next_step(party, asked, (last, answer_by), now)).filter(|_| !state.held.contains_key(name));
     let silent_for = silent.map(|since: Time| span(now.seconds().saturating_sub(since.seconds()).max(0)));
-    json!({"party": name, "status": word(party.status), "since": party.since.time.to_string(), "speakers": state.speakers.get(name),
+    json!({"party": name, "status": word(party.status), "own_word": party.is_own_word, "since": party.since.time.to_string(), "speakers": state.speakers.get(name),
         "messages": messages, "silent_since": silent.map(|since: Time| since.to_string()), "silent_for": silent_for,
         "answer_by": answer_by.map(|by| by.to_string()),
         "next_step": step, "held": state.held.get(name)})

@@ -316,3 +316,47 @@ fn a_party_lets_in_whoever_stands_for_it_and_not_by_the_own_hand() {
     let decided = served.rows(&["audit", "--who", "lena", "--denied"]);
     assert!(decided.iter().any(|row| row["action"] == "release"), "{decided:?}");
 }
+
+/// Whoever speaks for a party says how that stands, and hands in evidence that those who work on the incident see; nothing
+/// else of either.
+#[test]
+fn a_party_says_itself_how_it_stands_and_hands_in_evidence() {
+    let (served, id) = site();
+    let [anna, otto] = ["anna", "otto"].map(|name| Client::new(&served, name));
+    let at = |rest: &str| format!("/incidents/{id}{rest}");
+    let party = |party: &str, status: &str| json!({"kind": "party", "content": {"party": party, "status": status}});
+    let row = || anna.get(&at(""))["parties"][0].clone();
+    assert_eq!((&row()["status"], &row()["own_word"]), (&json!("unknown"), &json!(false)));
+    otto.post(&at("/entries"), party("Grid", "contained"));
+    assert_eq!((&row()["status"], &row()["own_word"]), (&json!("contained"), &json!(true)));
+    let log = anna.get(&at("/entries?kind=party&author=otto"));
+    assert_eq!(log["entries"][0]["content"]["status"], "contained");
+    for status in ["verified", "told", "no-answer", "unknown"] {
+        otto.want("POST", &at("/entries"), &party("Grid", status), 403);
+    }
+    otto.want("POST", &at("/entries"), &party("Example University", "cleaned"), 403);
+    anna.post(&at("/entries"), party("Grid", "verified"));
+    assert_eq!((&row()["status"], &row()["own_word"]), (&json!("verified"), &json!(false)));
+
+    let head = |client: &Client<'_>| format!("{}Content-Type: application/octet-stream\r\n", client.head());
+    let add = |client: &Client<'_>, bytes: &[u8], more: &str| {
+        let path = format!("/api/v1{}?text=log&from=Grid&place=their+server&reason=handed+in{more}", at("/evidence"));
+        served.ask("POST", &path, &head(client), bytes)
+    };
+    let added = add(&otto, b"their log", "");
+    assert_eq!(added.status, 201, "{}", added.body);
+    let sha256 = added.json()["sha256"].as_str().unwrap().to_owned();
+    let seen = anna.get(&at("/evidence"));
+    assert_eq!(seen["evidence"][0]["sha256"], json!(sha256), "{seen}");
+    // Nothing goes out by it, and what becomes of it, or of that of others, is not for the party.
+    assert_eq!(add(&otto, b"for all", "&tlp=green").status, 403);
+    let open = add(&anna, b"ours", "&tlp=green").json()["sha256"].as_str().unwrap().to_owned();
+    assert_eq!(otto.get(&at("/evidence"))["evidence"].as_array().unwrap().len(), 2);
+    for (of, act) in [(&open, "collected"), (&open, "received"), (&sha256, "moved"), (&sha256, "destroyed")] {
+        let deed = json!({"act": act, "whom": "Grid", "place": "x", "reason": "x"});
+        let path = at(&format!("/evidence/{of}/custody"));
+        let told = otto.want("POST", &path, &deed, 403);
+        assert!(told["detail"].as_str().unwrap().contains("no role of otto"), "{act}: {told}");
+    }
+    served.done(&["verify"]);
+}

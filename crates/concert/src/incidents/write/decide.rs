@@ -66,6 +66,9 @@ impl Incidents {
             Right::OfReader => Action::See,
         };
         let decision = may(person, action, Object::Incident(&circle));
+        if decision.allowed && action == Action::Note && is_of_others(person, (case, &circle), &draft.content) {
+            return (Action::Conduct, may(person, Action::Conduct, Object::Incident(&circle)));
+        }
         // An entry that more may read than the incident lets out what is in it. Mail asks in a place of its own.
         let is_wider = draft.marking.as_ref().is_some_and(|own| lets_out(person, &circle, own));
         let is_marked_by_hand = matches!(right, Right::ByHand(_)) || matches!(draft.content, Content::EvidenceAdded(_));
@@ -85,6 +88,19 @@ impl Incidents {
         }
         (action, decision)
     }
+}
+
+/// Whether something is written about evidence that others brought, as far as a person sees it: where it was got is said by
+/// who brings it.
+fn is_of_others(person: &Person, (case, circle): (&Case, &Circle), content: &Content) -> bool {
+    let Content::Custody(custody) = content else { return false };
+    let is_own = |kept: &Arc<Kept>| match &kept.body {
+        Some((body, Content::EvidenceAdded(added))) => body.author == person.name && added.sha256 == custody.sha256,
+        _ => false,
+    };
+    let is_seen =
+        || case.state_for(circle, person).evidence.get(&custody.sha256).is_some_and(|one| one.added.is_some());
+    !case.entries.iter().any(is_own) && is_seen()
 }
 
 /// Whether an entry may be marked otherwise: by the rules for the entry, and where it is let out of the incident, by those
