@@ -187,6 +187,10 @@ fn party_json(
             (false, true) => {}
         }
     }
+    // Told another way, by telephone or by a notice, it is silent since then.
+    if messages == 0 && party.status == PartyStatus::Told {
+        (silent, last) = (Some(party.since.time), Some(party.since.time));
+    }
     let answer_by = by.get(name).map(|(_, by)| *by);
     let step =
         silent.and_then(|_| next_step(party, asked, (last, answer_by), now)).filter(|_| !state.held.contains_key(name));

@@ -64,4 +64,19 @@ fn a_party_that_was_asked_is_due_until_it_answers() {
     assert_eq!(due(&anna, "").as_array().unwrap().len(), 1);
     entry("party", json!({"party": "Grid", "status": "contained"}));
     assert_eq!(due(&anna, ""), json!([]));
+
+    // Told by telephone without a message, a party is silent since then; asked so, until it was to answer.
+    let uni = |name: &str| {
+        let rows = anna.get(&format!("/incidents/{id}/lists/parties"))["rows"].clone();
+        rows.as_array().unwrap().iter().find(|row| row["party"] == "Uni").unwrap()[name].clone()
+    };
+    entry("party", json!({"party": "Uni", "status": "contact-sought"}));
+    assert_eq!(uni("silent_since"), Value::Null);
+    entry("party", json!({"party": "Uni", "status": "told", "text": "by telephone"}));
+    assert_eq!((uni("silent_since"), uni("next_step"), uni("messages")), (uni("since"), Value::Null, json!(0)));
+    let asked = json!({"party": "Uni", "incoming": false, "subject": "Telephone", "text": "Logs?", "answer_by": "2026-01-01T00:00:00Z"});
+    entry("message", asked);
+    assert_eq!((uni("next_step"), due(&anna, "")[0]["name"].clone()), (json!("ask-again"), json!("Uni")));
+    entry("party", json!({"party": "Uni", "status": "acknowledged"}));
+    assert_eq!(due(&anna, ""), json!([]));
 }
