@@ -155,6 +155,12 @@ fn reports() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
             "columns = { t = \"time.source\" }\ntime_format = \"%d.%m.%Y\"",
             text("t\n2026-06-17\n"),
         ),
+        (
+            "csv: a day without a year",
+            "csv",
+            "columns = { t = \"time.source\" }\ntime_format = \"%b %e %H:%M:%S\"",
+            text("t\nFeb 30 10:15:00\n"),
+        ),
         ("csv: a number", "csv", "columns = { t = \"time.source\" }", text("t\n20260617\n")),
         ("csv: milliseconds", "csv", "columns = { t = \"time.source\" }\ntime_format = \"unix-ms\"", text("t\nx\n")),
         (
