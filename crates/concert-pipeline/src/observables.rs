@@ -21,8 +21,8 @@ use regex::Regex;
 
 pub use spans::{Span, spans};
 
-/// Most observables of one text.
-pub const FOUND_MAX: usize = 1_000;
+/// Most observables of one text: more than there is room for in what people write.
+pub const FOUND_MAX: usize = 50_000;
 /// Longer URLs give their host alone.
 pub const URL_BYTES_MAX: usize = 2_048;
 

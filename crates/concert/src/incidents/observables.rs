@@ -9,8 +9,6 @@ use concert_pipeline::observables::Observable;
 use super::read::{ABOUT_MAX, Heads};
 use super::{Found, Incidents, Refused, titles};
 
-/// Values of one incident that are looked up.
-const VALUES_MAX: usize = 1_000;
 /// Other incidents that are told of a value; one that more incidents name says little.
 pub(super) const OTHERS_MAX: usize = 20;
 /// Entries that are read at once for one value, and all that are looked at, the newest.
@@ -36,8 +34,6 @@ pub struct Pulled {
 pub struct Observables {
     /// The wanted part of the values, of which those that most entries name are first.
     pub values: Vec<Pulled>,
-    /// How many more there are than can be asked for.
-    pub left_out: usize,
     /// Up to which entry was counted.
     pub upto: u64,
 }
@@ -80,10 +76,8 @@ impl Incidents {
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
         shown.extend(self.joint_log(person, &case).await?);
         let upto = upto.or_else(|| shown.iter().map(|kept| kept.seq).max()).unwrap_or_default();
-        let mut values = counted(shown.iter().filter(|kept| kept.seq <= upto).flat_map(|kept| kept.values()));
-        let left_out = values.len().saturating_sub(VALUES_MAX);
-        values.truncate(VALUES_MAX);
-        let mut all = Observables { values: Vec::new(), left_out, upto };
+        let values = counted(shown.iter().filter(|kept| kept.seq <= upto).flat_map(|kept| kept.values()));
+        let mut all = Observables { values: Vec::new(), upto };
         let mut read = Vec::new();
         for Counted(one, entries) in values.get(part(&values)).unwrap_or_default() {
             let (others, is_common) = self.others(person, &case.id, &one.value, &mut read).await?;

@@ -27,7 +27,7 @@ const ANSWERS_MAX: usize = 300;
 /// Most values in one search; further ones are words like others.
 const SOUGHT_MAX: usize = 10;
 /// Most values taken from one entry.
-const OBSERVABLES_MAX: usize = 1_000;
+const OBSERVABLES_MAX: usize = 50_000;
 
 /// How a value of an enum is written.
 pub(super) fn word(value: impl Serialize) -> String {

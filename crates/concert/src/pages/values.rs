@@ -46,7 +46,7 @@ pub(super) async fn of_incident(pages: &Pages, person: &Person, name: &str, slic
     let rows: Vec<Value> =
         shown().enumerate().map(|(at, pulled)| Value::Object(object(pulled_members(pulled, seen.get(at))))).collect();
     let next = next.map(|next| format!("{:0UPTO_CHARS$x}{next}", all.upto));
-    Ok(json!({"observables": rows, "left_out": all.left_out, "next": next}))
+    Ok(json!({"observables": rows, "next": next}))
 }
 
 /// What is known of a value. Wherever a part begins, the members besides the entries are about all of them.

@@ -83,3 +83,18 @@ fn networks_and_numbers_of_ases_are_found_by_their_values() {
         assert_eq!(about[0]["incidents"], json!([number]));
     }
 }
+
+#[test]
+fn every_value_of_a_long_text_is_found() {
+    let site = Site::new();
+    let number = site.open("x");
+    let addresses: Vec<String> = (0..3_000).map(|at| format!("10.{}.{}.7", at / 250, at % 250)).collect();
+    site.incident(&["write", &number, "note", &format!("text={}", addresses.join("\n"))]);
+    let rows = site.incident(&["observables", &number, "--limit", "0"]);
+    let found: std::collections::HashSet<&str> = rows.iter().filter_map(|row| row["value"].as_str()).collect();
+    assert_eq!(found.len(), 3_000);
+    assert!(addresses.iter().all(|address| found.contains(address.as_str())));
+    assert_eq!(site.incident(&["observables", &number]).len(), 100);
+    let about = site.incident(&["about", "10.11.249.7"]);
+    assert!(about.iter().any(|row| row.to_string().contains(&number)), "{about:?}");
+}

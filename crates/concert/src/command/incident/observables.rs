@@ -1,11 +1,9 @@
 //! The values that an incident names, with what else is known of each.
 
-use std::io::Write;
-
 use concert_model::access::Person;
 
 use super::refused;
-use crate::incidents::Incidents;
+use crate::incidents::{Counted, Incidents};
 use crate::print::Rows;
 use crate::problems::{Exit, Failure};
 use crate::seen::{pulled_members, seen};
@@ -30,7 +28,13 @@ pub(super) async fn run(
     person: &Person,
     site: &Site,
 ) -> Result<Exit, Failure> {
-    let all = incidents.observables(person, &args.incident, None, |values| 0..values.len()).await.map_err(refused)?;
+    // What is not printed is not looked for in other incidents; one more says that there is more.
+    let most = match args.rows.limit {
+        0 => usize::MAX,
+        limit => limit.saturating_add(1),
+    };
+    let part = |values: &[Counted<'_>]| 0..values.len().min(most);
+    let all = incidents.observables(person, &args.incident, None, part).await.map_err(refused)?;
     let seen = seen(site, person, all.values.iter().map(|pulled| &pulled.one)).await?.unwrap_or_default();
     let mut table = args.rows.table(&COLUMNS).when_empty("it names no value");
     for (at, pulled) in all.values.iter().enumerate() {
@@ -39,8 +43,5 @@ pub(super) async fn run(
         }
     }
     table.finish()?;
-    if all.left_out > 0 {
-        writeln!(std::io::stderr(), "{} more values were not looked up", all.left_out).ok();
-    }
     Ok(Exit::Done)
 }
