@@ -1,6 +1,6 @@
 //! CSV ranges: `first,last,asn,name` or `first,last,cc`, addresses in text or as whole numbers.
 //!
-//! Fields may be quoted. A heading, comments (`#`) and lines about space that belongs to nobody (AS 0,
+//! Fields may be quoted, and parted by `;` where the first line does so. A heading, comments (`#`) and lines about space that belongs to nobody (AS 0,
 //! country `ZZ`, `-` or empty) are passed over; anything else that cannot be read is told with its
 //! line and left out.
 
@@ -9,7 +9,7 @@ use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use concert_model::{Kind, Problem, Value};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::no_country;
 use super::ranges::{Builder, What};
@@ -31,7 +31,7 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> std::io::Result<()> {
     let before = problems.len();
-    let mut lines = Lines { what, name, builder, problems, before, number: 0, good: 0, bad: 0 };
+    let mut lines = Lines { what, name, builder, problems, before, separator: None, number: 0, good: 0, bad: 0 };
     let mut begun = Vec::new();
     let keep = |begun: &mut Vec<u8>, part: &[u8]| {
         let room = LINE_BYTES_MAX.saturating_sub(begun.len());
@@ -76,6 +76,8 @@ struct Lines<'a> {
     problems: &'a mut Vec<Problem>,
     /// Mistakes of other files.
     before: usize,
+    /// What parts the fields, once a line told it.
+    separator: Option<u8>,
     number: u64,
     good: usize,
     bad: usize,
@@ -89,10 +91,15 @@ impl Lines<'_> {
         if line.is_empty() || line.starts_with(b"#") {
             return;
         }
-        let read = read_line(self.what, line, self.builder);
+        // No address holds either, so the first one in a line parts its fields.
+        if self.separator.is_none() {
+            self.separator = memchr2(b',', b';', line).and_then(|at| line.get(at).copied());
+        }
+        let separator = self.separator.unwrap_or(b',');
+        let read = read_line(self.what, line, separator, self.builder);
         self.good += usize::from(read.is_ok());
         if let Err(why) = read {
-            if self.number == 1 && is_heading(line) {
+            if self.number == 1 && is_heading(line, separator) {
                 return;
             }
             self.bad += 1;
@@ -121,15 +128,15 @@ impl Lines<'_> {
     }
 }
 
-fn read_line(what: What, line: &[u8], builder: &mut Builder) -> Result<(), &'static str> {
-    let (first, rest) = field(line);
-    let (last, rest) = field(rest.ok_or("fewer columns than needed")?);
+fn read_line(what: What, line: &[u8], separator: u8, builder: &mut Builder) -> Result<(), &'static str> {
+    let (first, rest) = field(line, separator);
+    let (last, rest) = field(rest.ok_or("fewer columns than needed")?, separator);
     let (first, last) = (address(first)?, address(last)?);
     let rest = rest.ok_or("fewer columns than needed")?;
     // The same network or country stands on many lines, so the rest of a line is read once.
     let value = match builder.known(rest) {
         Some(value) => value,
-        None => match read_value(what, rest)? {
+        None => match read_value(what, rest, separator)? {
             Some((asn, text)) => builder.value(Some(rest), asn, &text)?,
             None => return Ok(()),
         },
@@ -138,8 +145,8 @@ fn read_line(what: What, line: &[u8], builder: &mut Builder) -> Result<(), &'sta
 }
 
 /// AS number and name, or country. `None` for space that belongs to nobody.
-fn read_value(what: What, rest: &[u8]) -> Result<Option<(u32, Cow<'_, str>)>, &'static str> {
-    let (head, tail) = field(rest);
+fn read_value(what: What, rest: &[u8], separator: u8) -> Result<Option<(u32, Cow<'_, str>)>, &'static str> {
+    let (head, tail) = field(rest, separator);
     let head = std::str::from_utf8(head).map_err(|_| "not text")?.trim();
     match what {
         What::Country if no_country(head) => Ok(None),
@@ -150,15 +157,15 @@ fn read_value(what: What, rest: &[u8]) -> Result<Option<(u32, Cow<'_, str>)>, &'
         What::Asn if matches!(head, "" | "-" | "0" | "AS0") => Ok(None),
         What::Asn => {
             let asn = Value::read(Kind::Asn, head, None)?.as_int().and_then(|asn| u32::try_from(asn).ok());
-            let name = tail.map_or(Cow::Borrowed(""), name);
+            let name = tail.map_or(Cow::Borrowed(""), |tail| name(tail, separator));
             Ok(Some((asn.ok_or("not an AS number")?, name)))
         }
     }
 }
 
 /// The name that a line ends with.
-fn name(tail: &[u8]) -> Cow<'_, str> {
-    let name = as_name(field(tail).0);
+fn name(tail: &[u8], separator: u8) -> Cow<'_, str> {
+    let name = as_name(field(tail, separator).0);
     match tail.starts_with(b"\"") && name.contains("\"\"") {
         true => Cow::Owned(name.replace("\"\"", "\"")),
         false => name,
@@ -170,11 +177,11 @@ fn as_name(bytes: &[u8]) -> Cow<'_, str> {
     super::tidy_name(crate::parse::input::decode(bytes, None), NAME_BYTES_MAX)
 }
 
-/// The first field of a line, without its quotes, and what follows its comma. A doubled quote inside
+/// The first field of a line, without its quotes, and what follows its separator. A doubled quote inside
 /// quotes stays doubled: no address, number or code holds one.
-fn field(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+fn field(line: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     let Some(inner) = line.strip_prefix(b"\"") else {
-        let end = memchr(b',', line);
+        let end = memchr(separator, line);
         let head = line.get(..end.unwrap_or(line.len())).unwrap_or_default();
         return (head, end.and_then(|end| line.get(end + 1..)));
     };
@@ -186,7 +193,7 @@ fn field(line: &[u8]) -> (&[u8], Option<&[u8]>) {
         }
         end += 2;
     }
-    let tail = inner.get(end + 1..).and_then(|tail| tail.strip_prefix(b","));
+    let tail = inner.get(end + 1..).and_then(|tail| tail.strip_prefix(&[separator]));
     (inner.get(..end).unwrap_or_default(), tail)
 }
 
@@ -208,9 +215,9 @@ fn address(bytes: &[u8]) -> Result<IpAddr, &'static str> {
 }
 
 /// A heading has letters where addresses belong.
-fn is_heading(line: &[u8]) -> bool {
-    let (first, rest) = field(line);
-    let (last, _) = field(rest.unwrap_or_default());
+fn is_heading(line: &[u8], separator: u8) -> bool {
+    let (first, rest) = field(line, separator);
+    let (last, _) = field(rest.unwrap_or_default(), separator);
     [first, last].iter().all(|name| name.iter().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit()))
 }
 
@@ -234,6 +241,9 @@ mod tests {
         check(What::Asn, r#"192.0.2.0,192.0.2.9,64500,A ""B"""#, "192.0.2.1", Some((64500, "A \"\"B\"\"")), &[]);
         check(What::Asn, "3221225984,3221225993,64500,A", "192.0.2.9", Some((64500, "A")), &[]);
         check(What::Asn, "start,last,asn,name\n192.0.2.0,192.0.2.9,64500,A", "192.0.2.9", Some((64500, "A")), &[]);
+        let text = "start;last;asn;name\n192.0.2.0;192.0.2.9;64500;\"A, B; C\"";
+        check(What::Asn, text, "192.0.2.9", Some((64500, "A, B; C")), &[]);
+        check(What::Asn, "192.0.2.0;192.0.2.9;64500;A, B", "192.0.2.9", Some((64500, "A, B")), &[]);
         check(What::Asn, "192.0.2.0,192.0.2.9,0,Not routed", "192.0.2.9", None, &[]);
         check(What::Asn, "192.0.2.0,192.0.2.9,64500", "192.0.2.9", Some((64500, "")), &[]);
         check(What::Country, "\u{feff}192.0.2.0,192.0.2.9,fi", "192.0.2.9", Some((0, "FI")), &[]);

@@ -137,6 +137,14 @@ pub fn is_mail(bytes: &[u8], media_type: &str) -> bool {
     is_said_to_be_mail(media_type) || sniff::looks_like_mail(bytes)
 }
 
+/// The kind of UTF-16 that the bytes of a file are in, by their mark or by their zeros.
+pub(crate) fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
+    match sniff::wrapping(bytes.get(..HEAD_BYTES).unwrap_or(bytes)) {
+        Wrapping::Wide(encoding) => Some(encoding),
+        _ => None,
+    }
+}
+
 /// Reads a whole report: unpacks it, parses each part, and rejects what cannot be read.
 pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parser: &dyn Parser, sink: &mut Sink<'_>) {
     let wished = Limits { parts: limits.parts.or(Some(parser.parts())), ..limits.clone() };

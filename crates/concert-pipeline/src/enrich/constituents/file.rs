@@ -1,15 +1,17 @@
 //! Constituents as a CSV file, the form in which teams keep and exchange them.
 //!
-//! Columns in any order, named in the first line: `party`, `asns`, `prefixes`, `domains`, `countries`,
-//! `sectors`, `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`, `consent`, `openpgp`. Lists
-//! are separated by blanks, `;` or (in quotation marks) commas. A prefix or domain that begins with `!` is excluded. A party may stand on many
-//! lines: what they list is joined, and each line with a mail address adds a contact.
+//! Columns in any order, named in the first line: `party`, `asns`, `prefixes`, `domains`, `countries`, `sectors`,
+//! `mail`, `language`, `format`, `via`, `schedule`, `time_zone`, `purpose`, `consent`, `openpgp`. Lists are separated
+//! by blanks, `;` or commas, in quotation marks where that separates cells (`sheet.rs`). A prefix or domain that begins
+//! with `!` is excluded. A party may stand on many lines: what they list is joined, and each line with a mail address
+//! adds a contact.
 
 use concert_model::sheet::is_formula;
 use concert_model::{Contact, Net, Party, Problem};
 use hashbrown::HashMap;
 
 use super::items::{self, Wrong};
+use super::sheet::{self, Broken, Sheet};
 
 /// The columns, in the order they are written.
 pub const COLUMNS: [&str; 15] = [
@@ -44,22 +46,27 @@ pub fn read_csv(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
 
 /// The same for a site, against whose contacts something else may speak.
 pub fn read_csv_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Party>, Vec<Problem>) {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reading = Reading { name, against, problems: Vec::new(), parties: Vec::new(), known: HashMap::new() };
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        reading.problem(1, "the file is in UTF-16", "save it as CSV in UTF-8");
-        return (reading.parties, reading.problems);
-    }
+    let bytes = match sheet::narrow(bytes) {
+        Ok(bytes) => bytes,
+        Err((what, hint)) => {
+            reading.problem(1, what, hint);
+            return (reading.parties, reading.problems);
+        }
+    };
+    let sheet = Sheet::of(&bytes, &COLUMNS);
     let mut columns: Option<(Vec<Option<usize>>, usize)> = None;
-    let open = unclosed(bytes);
-    each_record(bytes, |line, fields| match &columns {
-        _ if open.is_some_and(|open| line >= open) => {}
-        None => columns = Some((reading.heading(line, fields), fields.len())),
-        Some((columns, count)) => reading.row(line, (columns, *count), fields),
+    let broken = sheet.check(&bytes).err();
+    sheet.each_record(&bytes, |line, fields| match &columns {
+        _ if broken.as_ref().is_some_and(|broken| line >= broken.record) => {}
+        None => {
+            let fields = filled(fields);
+            columns = Some((reading.heading(line, fields), fields.len()));
+        }
+        Some((columns, count)) => reading.row(line, (columns, *count), filled(fields)),
     });
-    if let Some(line) = open {
-        let hint = "take the whole file; perhaps it was cut off, or a quotation mark is missing";
-        reading.problem(line, "a text in quotation marks begins here and does not end", hint);
+    if let Some(Broken { line, wrong: (what, hint), .. }) = broken {
+        reading.problem(line, what, hint);
     } else if columns.is_none() {
         reading.problem(1, "the file is empty", format!("the first line names the columns: {}", COLUMNS.join(",")));
     }
@@ -114,63 +121,6 @@ fn cell(text: &str) -> String {
     format!("{mark}{text}")
 }
 
-/// Tells each record with the line it begins on. Empty lines are passed over.
-fn each_record(bytes: &[u8], mut tell: impl FnMut(u64, &[String])) {
-    let mut reader = csv_core::Reader::new();
-    let (mut rest, mut out, mut ends) = (bytes, vec![0u8; bytes.len()], vec![0usize; 256]);
-    loop {
-        let empty = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-        let line = reader.line() + empty.filter(|byte| **byte == b'\n').count() as u64;
-        let (mut written, mut ended) = (0, 0);
-        let finished = loop {
-            let (result, read, wrote, count) = reader.read_record(
-                rest,
-                out.get_mut(written..).unwrap_or_default(),
-                ends.get_mut(ended..).unwrap_or_default(),
-            );
-            rest = rest.get(read..).unwrap_or_default();
-            written += wrote;
-            ended += count;
-            match result {
-                csv_core::ReadRecordResult::InputEmpty => {}
-                csv_core::ReadRecordResult::OutputFull => out.resize(out.len() * 2 + 64, 0),
-                csv_core::ReadRecordResult::OutputEndsFull => ends.resize(ends.len() * 2, 0),
-                csv_core::ReadRecordResult::Record => break false,
-                csv_core::ReadRecordResult::End => break true,
-            }
-        };
-        if finished {
-            return;
-        }
-        let mut start = 0;
-        let mut fields = Vec::with_capacity(ended);
-        for end in ends.get(..ended).unwrap_or_default() {
-            let field = out.get(start..*end).unwrap_or_default();
-            let field = crate::parse::input::decode(field, None);
-            let field = field.trim();
-            fields.push(field.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(field).to_owned());
-            start = *end;
-        }
-        tell(line, &fields);
-    }
-}
-
-/// The line on which a text in quotes begins that never ends: the file was cut off, or a quotation mark is missing.
-fn unclosed(bytes: &[u8]) -> Option<u64> {
-    let (mut line, mut open, mut at_start) = (1, None, true);
-    let mut rest = bytes.iter().peekable();
-    while let Some(byte) = rest.next() {
-        match (byte, open) {
-            (b'"', Some(_)) if rest.next_if_eq(&&b'"').is_none() => open = None,
-            (b'"', None) if at_start => open = Some(line),
-            _ => {}
-        }
-        at_start = open.is_none() && matches!(byte, b',' | b'\n' | b'\r');
-        line += u64::from(*byte == b'\n');
-    }
-    open
-}
-
 struct Reading<'a> {
     name: &'a str,
     against: Against<'a>,
@@ -197,7 +147,6 @@ impl Reading<'_> {
         for (at, field) in fields.iter().enumerate() {
             if !COLUMNS.contains(&field.as_str()) {
                 let hint = match concert_model::problem::nearest(field, COLUMNS) {
-                    _ if field.contains([';', '\t']) => "separate columns by commas".to_owned(),
                     Some(near) => format!("did you mean `{near}`? {}", known()),
                     None => known(),
                 };
@@ -223,7 +172,7 @@ impl Reading<'_> {
             let at = COLUMNS.iter().position(|name| *name == column).and_then(|at| columns.get(at).copied().flatten());
             at.and_then(|at| fields.get(at)).map_or("", String::as_str)
         };
-        if fields.iter().all(String::is_empty) {
+        if fields.is_empty() {
             return;
         }
         // Without names nothing can be said of rows.
@@ -325,6 +274,12 @@ impl Reading<'_> {
             self.parties.push(row);
         }
     }
+}
+
+/// The cells of a record without empty ones at its end: a spreadsheet writes as many as its widest line ever had.
+fn filled(fields: &[String]) -> &[String] {
+    let count = fields.iter().rposition(|field| !field.is_empty()).map_or(0, |at| at + 1);
+    fields.get(..count).unwrap_or_default()
 }
 
 fn listed(list: &str) -> impl Iterator<Item = &str> {

@@ -8,6 +8,7 @@ use hashbrown::HashSet;
 
 use super::file::{Against, PARTIES_MAX, PROBLEMS_MAX};
 use super::items::{self, Wrong};
+use super::sheet;
 use super::written::{Members, Written, called};
 
 /// Reads a file. Parties with mistakes are told and left out whole; the others count. Behind text that
@@ -18,7 +19,11 @@ pub fn read_json(name: &str, bytes: &[u8]) -> (Vec<Party>, Vec<Problem>) {
 
 /// The same for a site, against whose contacts something else may speak.
 pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Party>, Vec<Problem>) {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = match sheet::narrow(bytes) {
+        Ok(bytes) => bytes,
+        Err((what, hint)) => return (Vec::new(), vec![Problem::new(what).at(name).hint(hint)]),
+    };
+    let bytes = bytes.as_ref();
     let (mut parties, mut problems) = (Vec::new(), Vec::new());
     let mut known = HashSet::new();
     let is_array = bytes.trim_ascii_start().starts_with(b"[");

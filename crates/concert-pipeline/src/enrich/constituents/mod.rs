@@ -17,6 +17,7 @@ mod names;
 mod networks;
 mod nobody;
 mod passed;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod written;
