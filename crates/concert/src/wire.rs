@@ -494,6 +494,8 @@ async fn load_parties(store: &Store, responsible: &[Whom]) -> Result<Imported, P
     // What was learned while others were asked too is no longer wanted.
     let mut learned = store.records.learned(learned_since()).await?;
     learned.retain(|party| responsible.contains(&learn::told_by(party)));
+    // Of two that were named for the same domain the first answers: rather the domain's own contact than its registrar's.
+    learned.sort_by_key(|party| learn::told_by(party) != Whom::SecurityTxt);
     let learned = Arc::new(Constituents::new(learned));
     let teams = Arc::new(Constituents::new(store.records.parties(Parties::Teams).await?));
     Ok(Imported { number, constituents, learned, teams })

@@ -376,6 +376,23 @@ async fn what_would_wait_for_a_contact_goes_to_whom_the_domain_names() {
     assert_eq!(world.run(&["run", "--once"]).await.0, 0);
     let (_, out, _) = world.run(&["notice", "list", "--name", "n", "--format", "ndjson"]).await;
     assert!(out.matches("cert@uni.example").count() == 1 && out.contains("(RDAP AB1)"), "{out}");
+    // The registry of a domain names its registrar, for all names below.
+    assert!(out.contains("Name of 292 (RDAP 292)") && out.contains("abuse@registrar.example"), "{out}");
+    let asked = world.web.requests().len();
+    fs::write(world.path("three.ndjson"), of("source.url", "https://shop.uni.example/x")).unwrap();
+    assert_eq!(world.run(&["ingest", "--feed", "f", "three.ndjson"]).await.0, 0);
+    assert_eq!(world.run(&["run", "--once"]).await.0, 0);
+    let (_, out, _) = world.run(&["notice", "list", "--name", "n", "--format", "ndjson"]).await;
+    assert_eq!((out.matches("abuse@registrar.example").count(), world.web.requests().len()), (2, asked), "{out}");
+    // What the domain says itself goes before that.
+    let both = "rdap = true\nrdap_bootstrap = \"lists\"\nsecurity_txt = true\n\
+        responsible = [\"constituents\", \"rdap\", \"security_txt\"]\n";
+    fs::write(world.path("conf.d/who.toml"), format!("[lookup]\n{both}trial_server = \"{server}\"\n")).unwrap();
+    fs::write(world.path("four.ndjson"), of("source.fqdn", "git.uni.example")).unwrap();
+    assert_eq!(world.run(&["ingest", "--feed", "f", "four.ndjson"]).await.0, 0);
+    assert_eq!(world.run(&["run", "--once"]).await.0, 0);
+    let (_, out, _) = world.run(&["notice", "list", "--name", "n", "--format", "ndjson"]).await;
+    assert_eq!(out.matches("cert@uni.example").count(), 2, "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

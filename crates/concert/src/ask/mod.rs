@@ -130,13 +130,7 @@ impl Asker {
     pub(crate) async fn ask(&self, value: &str, purpose: Option<&str>) -> Learned {
         let mut learned = Learned::default();
         let Some(subject) = Subject::read(value) else { return learned };
-        if let (Some(bootstraps), Some(question)) = (&self.rdap, question(&subject)) {
-            let mut refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            let (found, passed_over) = rdap::ask(&self.polite, bootstraps, question, &mut refused).await;
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
-            learned.rdap = found;
-            learned.passed_over.extend(passed_over);
-        }
+        (learned.rdap, learned.passed_over) = self.ask_rdap(value).await;
         let is_wanted = purpose.is_none_or(|purpose| purpose.eq_ignore_ascii_case(security_txt::PURPOSE));
         if let (true, Subject::Name(name), None) = (is_wanted, &subject, subject.nobodys()) {
             let (found, passed_over) = self.ask_domain(name).await;
@@ -144,6 +138,16 @@ impl Asker {
             learned.passed_over.extend(passed_over);
         }
         learned
+    }
+
+    /// Asks the server of its registry about a value.
+    pub(crate) async fn ask_rdap(&self, value: &str) -> (Option<Found>, Vec<String>) {
+        let question = Subject::read(value).and_then(|subject| question(&subject));
+        let (Some(bootstraps), Some(question)) = (&self.rdap, question) else { return (None, Vec::new()) };
+        let mut refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = rdap::ask(&self.polite, bootstraps, question, &mut refused).await;
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+        asked
     }
 
     /// Asks a name, and the domains above it, whom they name themselves.

@@ -1,5 +1,5 @@
-//! Asking the servers of registries (RDAP) about networks, and domains for their security.txt, for which the contact book
-//! has nobody, where the settings want it: notices that would wait for a contact go to whom they name.
+//! Asking the servers of registries (RDAP) about networks and domains, and domains for their security.txt, for which the
+//! contact book has nobody, where the settings want it: notices that would wait for a contact go to whom they name.
 //!
 //! Nothing waits for an answer: it is kept like an import of parties, and whatever waits is looked at again. What a
 //! server said of a network holds for the whole network, so a report about a thousand of its addresses is one question;
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{responsible, unclaimed};
 use crate::ask::{Asker, NamedByDomain, SECURITY_TXT_PURPOSE};
 use crate::settings::Whom;
+use crate::suffixes;
 use crate::wire::{self, Site};
 
 /// Between two rounds.
@@ -54,7 +55,7 @@ struct Learner {
 enum About {
     /// Whom its registry names.
     Address(IpAddr),
-    /// Whom it names itself, or a domain above it.
+    /// Whom it names itself, or a domain above it; else whom its registry names.
     Name(String),
 }
 
@@ -82,7 +83,7 @@ impl Learner {
             return Ok(());
         }
         let Some(asker) = Asker::open(&site.settings).await? else { return Ok(()) };
-        let learned = self.ask(&asker).await;
+        let learned = self.ask(&asker, wanted).await;
         if !learned.is_empty() {
             site.store.records.learn(&learned, wire::now()).await?;
             tracing::info!(answers = learned.len(), "servers of registries and domains named whom to tell");
@@ -112,12 +113,12 @@ impl Learner {
     }
 
     /// Notes what of an event that is nobody's so far may be asked about, once, as long as there is room.
-    fn note(&mut self, event: &Event<'_>, [rdap, security_txt]: [bool; 2]) {
+    fn note(&mut self, event: &Event<'_>, [rdap, _]: [bool; 2]) {
         if book::is_nobodys(event) {
             return;
         }
         let address = address(event).filter(|_| rdap).map(About::Address);
-        let name = name(event).filter(|_| security_txt).map(About::Name);
+        let name = name(event).map(About::Name);
         for about in address.into_iter().chain(name) {
             if self.open.len() < OPEN_MAX && self.known.insert(about.clone()) {
                 self.open.push_back(about);
@@ -126,7 +127,7 @@ impl Learner {
     }
 
     /// Asks about some of it. Gives each network or domain with whom it is told for.
-    async fn ask(&mut self, asker: &Asker) -> Vec<(String, Party)> {
+    async fn ask(&mut self, asker: &Asker, wanted: [bool; 2]) -> Vec<(String, Party)> {
         let until = Instant::now() + ROUND_MAX;
         let (mut learned, mut asked) = (Vec::<(String, Party)>::new(), 0);
         while let Some(about) = self.open.pop_front() {
@@ -139,11 +140,21 @@ impl Learner {
             }
             asked += 1;
             learned.extend(match &about {
-                About::Address(address) => asker.ask(&address.to_string(), None).await.rdap.and_then(party),
-                About::Name(name) => asker.ask_domain(name).await.0.and_then(holder),
+                About::Address(address) => asker.ask_rdap(&address.to_string()).await.0.and_then(party),
+                About::Name(name) => ask_name(asker, name, wanted).await,
             });
         }
         learned
+    }
+}
+
+/// Whom a name names itself, else whom its registry names, as far as that is wanted: at a registry mostly the registrar
+/// stands, who is further away.
+async fn ask_name(asker: &Asker, name: &str, [rdap, security_txt]: [bool; 2]) -> Option<(String, Party)> {
+    let own = if security_txt { asker.ask_domain(name).await.0.and_then(holder) } else { None };
+    match own {
+        None if rdap => asker.ask_rdap(name).await.0.and_then(party),
+        own => own,
     }
 }
 
@@ -183,12 +194,18 @@ fn holder((url, domain, file): NamedByDomain) -> Option<(String, Party)> {
     (!party.contacts.is_empty()).then_some((domain, party))
 }
 
-/// The network that an answer is about, and whom it names for it.
+/// The network or domain that an answer is about, and whom it names for that. Who has a domain in which anybody gets a
+/// name does not answer for those.
 fn party(found: Found) -> Option<(String, Party)> {
-    let (first, last) = found.network?;
-    // The object with the mailboxes stands last on the way to it: `registrant EX-1 > abuse AR1`.
-    let last_on_the_way = found.path.rsplit(" > ").next().and_then(|step| step.split_once(' '));
-    let handle = last_on_the_way.map_or(found.handle.as_str(), |(_, handle)| handle);
+    let (key, prefixes, domains) = match (found.network, found.domain) {
+        (Some((first, last)), _) => (format!("{first} - {last}"), Net::between(first, last), Vec::new()),
+        (None, Some(domain)) if !suffixes::is_shared(&domain) => (format!("RDAP {domain}"), Vec::new(), vec![domain]),
+        _ => return None,
+    };
+    // The object with the mailboxes stands last on the way to it, and has no key everywhere: `registrant EX-1 > abuse
+    // AR1`, `registrar 292 > abuse`.
+    let on_the_way = found.path.rsplit(" > ").find_map(|step| step.split_once(' '));
+    let handle = on_the_way.map_or(found.handle.as_str(), |(_, handle)| handle);
     let name = format!("{} ({})", found.party, format!("RDAP {handle}").trim_end());
     let contact = |mail: String| Contact {
         purpose: found.role.clone(),
@@ -197,13 +214,8 @@ fn party(found: Found) -> Option<(String, Party)> {
         origin: format!("RDAP {}", found.url),
         ..Contact::default()
     };
-    let party = Party {
-        name: name.trim_start().to_owned(),
-        prefixes: Net::between(first, last),
-        contacts: found.mails.iter().cloned().map(contact).collect(),
-        ..Party::default()
-    };
-    Some((format!("{first} - {last}"), party))
+    let contacts = found.mails.iter().cloned().map(contact).collect();
+    Some((key, Party { name: name.trim_start().to_owned(), prefixes, domains, contacts, ..Party::default() }))
 }
 
 /// Who named a party that was learned.

@@ -29,6 +29,8 @@ pub struct Found {
     pub specific: String,
     /// The network, where it is one: its first and last address.
     pub network: Option<(IpAddr, IpAddr)>,
+    /// The domain, where it is one.
+    pub domain: Option<String>,
     /// Who holds it or answers for it.
     pub party: String,
     /// The role of the contact: `abuse`, else `technical` or `noc`.
@@ -243,6 +245,10 @@ impl Inquiry {
             specific: about.to_string(),
             network: match about.covers {
                 Covers::Range(first, last) => Some((first, last)),
+                _ => None,
+            },
+            domain: match &about.covers {
+                Covers::Domain(name) => Some(name.clone()),
                 _ => None,
             },
             party: chosen.party,
