@@ -58,6 +58,12 @@ pub struct Failed {
 }
 
 impl Failed {
+    /// Whether a status says that this mailbox is gone, so that it says nothing of whoever asked, however many are.
+    pub fn is_mailbox_gone(&self) -> bool {
+        let texts = [&self.diagnostic, &self.status];
+        self.weight == Weight::Hard && texts.into_iter().any(|text| status::is_of_mailbox(text))
+    }
+
     /// Why it failed, as far as the bounce says so.
     pub fn why(&self) -> String {
         match (self.diagnostic.is_empty(), self.status.is_empty()) {

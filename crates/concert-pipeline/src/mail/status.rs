@@ -229,6 +229,12 @@ pub fn weight_of_answer(answer: &str) -> Weight {
     weight(enhanced(answer), code(answer), answer)
 }
 
+/// Whether a text has a status that is about the mailbox alone. That of its system (5.1.2) is not: whoever asks a DNS that
+/// is down in vain gives it for every address.
+pub(super) fn is_of_mailbox(text: &str) -> bool {
+    enhanced(text).is_some_and(|status| status != (5, 1, 2) && GONE.contains(&status))
+}
+
 /// Whether an answer of a server begins with a reply code and a status that are about the address: `550 5.1.1 `.
 pub fn is_about_address(answer: &str) -> bool {
     let mut words = answer.split([' ', '-']);

@@ -584,3 +584,25 @@ fn notes_of_absence_are_known_in_more_languages() {
     check("Urlop: [20261122-000001-x] 2 events", "Przebywam na urlopie do 30 listopada.");
     check("Out of Office Re: [20261122-000001-x] 2 events", "I am away until 30 November.");
 }
+
+#[test]
+fn a_status_of_the_mailbox_is_told_from_one_of_its_system() {
+    let check = |status: &str, diagnostic: &str, want: bool| {
+        let failed = Failed {
+            address: "a@x.example".into(),
+            original: String::new(),
+            weight: weight_of_answer(&format!("{diagnostic} {status}")),
+            status: status.into(),
+            diagnostic: diagnostic.into(),
+        };
+        assert_eq!(failed.is_mailbox_gone(), want, "{status} {diagnostic}");
+    };
+    check("", "550 5.1.1 <a@x.example>: no such user", true);
+    check("5.1.10", "", true);
+    check("5.2.1", "550 disabled", true);
+    check("", "550 no such user", false);
+    check("5.1.2", "Host or domain name not found", false);
+    check("4.1.1", "450 4.1.1 no such user", false);
+    check("", "550 5.7.1 no such user", false);
+    check("5.1.1", "550 5.1.1 no such user: your server is blocked", false);
+}

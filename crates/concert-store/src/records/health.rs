@@ -135,13 +135,12 @@ impl Records {
         Ok(rows.iter().map(|row| (text(row, "address"), text(row, "diagnostic"))).collect())
     }
 
-    /// How many addresses notices reached, or failed to reach, since a moment.
-    pub async fn told_since(&self, since: Time) -> Result<u64, Problem> {
+    /// The addresses that notices reached, or failed to reach, since a moment.
+    pub async fn told_since(&self, since: Time) -> Result<BTreeSet<String>, Problem> {
         let sql = "SELECT recipient FROM notice WHERE recipient <> ''
              AND (delivered >= ?1 OR state = 'failed' AND due >= ?1)";
         let told: Vec<String> = sqlx::query_scalar(sql).bind(since.0).fetch_all(self.pool()).await.map_err(trouble)?;
-        let told: BTreeSet<String> = told.iter().flat_map(|to| to.split(',')).map(canonical).collect();
-        Ok(told.len() as u64)
+        Ok(told.iter().flat_map(|to| to.split(',')).map(canonical).collect())
     }
 
     /// Lets a contact be told again, and writes down who did. `false` when it was not suspended.

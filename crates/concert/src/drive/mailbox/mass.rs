@@ -1,5 +1,8 @@
-//! Very many contacts that bounce at once with the same words: rather our own server is at fault, or a list that it
-//! stands on, than that all of them have gone. Nobody is suspended for it, and a person decides.
+//! Contacts of very many domains that bounce at once with the same words: rather our own server is at fault, or its DNS,
+//! than that all of them have gone. Nobody is suspended for it, and a person decides.
+//!
+//! A status that is about the mailbox is believed of each, and so are words that a few domains say, however many of
+//! their mailboxes are gone: what is wrong with us is said by all.
 //!
 //! The first of them were suspended before it was known to be so: those are released again.
 
@@ -11,8 +14,8 @@ use concert_pipeline::mail::Failed;
 
 use crate::wire::{self, Site};
 
-/// Contacts that may bounce within the hour with the same words and are suspended all the same.
-const CONTACTS_MAX: usize = 10;
+/// Domains whose contacts may bounce within the hour with the same words and are suspended all the same.
+const DOMAINS_MAX: usize = 10;
 /// How far back it is looked.
 const WITHIN_SECONDS: i64 = 3_600;
 /// For how long it is told.
@@ -53,19 +56,23 @@ impl Mass {
 
 /// Whether a bounce is one of very many at once; then it is told, once an hour.
 pub(super) async fn look(site: &Site, failed: &Failed, at: Time) -> Result<Option<Mass>, Problem> {
+    if failed.is_mailbox_gone() {
+        return Ok(None);
+    }
     let (records, words, since) = (&site.store.records, words(&failed.why()), at.plus_seconds(-WITHIN_SECONDS));
     let before = records.bounced_since(since).await?;
     let mut contacts: BTreeSet<String> =
         before.into_iter().filter(|(_, said)| self::words(said) == words).map(|(address, _)| address).collect();
     contacts.insert(failed.address.clone());
-    if contacts.len() <= CONTACTS_MAX || contacts.len() as u64 * 2 <= records.told_since(since).await? {
+    let many = domains(&contacts);
+    if many <= DOMAINS_MAX || many * 2 <= domains(&records.told_since(since).await?) {
         return Ok(None);
     }
     let known = held(site).await?.filter(|known| known.words == words && known.at >= since);
     if known.is_none() {
         tracing::error!(
             contacts = contacts.len(),
-            "very many contacts bounce at once with the same words, so none of them is suspended; is this site's own mail server at fault? `concert contact health` says more"
+            "contacts of very many domains bounce at once with the same words, so none of them is suspended; is this site's own mail server at fault? `concert contact health` says more"
         );
     }
     let value = format!("{} {} {words}", wire::now().0, contacts.len());
@@ -90,6 +97,12 @@ pub(crate) async fn contacts(site: &Site) -> Result<Vec<(String, String)>, Probl
     let suspended = records.suspended_contacts().await?;
     let is_held = |(address, said): &(String, String)| words(said) == held.words && !suspended.contains_key(address);
     Ok(records.bounced_since(since).await?.into_iter().filter(is_held).collect())
+}
+
+/// Of how many domains addresses are.
+fn domains(addresses: &BTreeSet<String>) -> usize {
+    let domain = |address: &String| address.rsplit_once('@').map(|(_, domain)| domain.to_owned());
+    addresses.iter().filter_map(domain).collect::<BTreeSet<_>>().len()
 }
 
 /// What servers say, without what differs for each contact: addresses, names of hosts and numbers of mails.
