@@ -697,3 +697,24 @@ fn a_file_handed_to_a_process_that_ended_is_processed_all_the_same() {
         }
     });
 }
+
+#[test]
+fn a_key_that_is_not_made_yet_and_a_way_out_that_is_none_are_told() {
+    let folder = site();
+    let dir = folder.path().join("site");
+    let (code, _, err) = concert(&dir, &["key", "show"], "");
+    assert!(code == 2 && err.ends_with("the site has no key yet\n  hint: `concert key make` makes one\n"), "{err}");
+    let (code, _, err) = concert(&dir, &["notice", "retry", "--all-failed", "--via", "outbxo"], "");
+    let told = "there is no [via.outbxo] in the settings, and nothing failed by it\n  hint: did you mean `outbox`?\n";
+    assert_eq!((code, err.as_str()), (2, told));
+    assert_eq!(concert(&dir, &["notice", "retry", "--all-failed", "--via", "outbox"], "").0, 0);
+}
+
+#[test]
+fn what_registries_publish_is_told_where_all_of_it_was_set_aside() {
+    let folder = site();
+    let dir = folder.path().join("site");
+    fs::write(dir.join("db"), "inetnum: 192.0.2.9 - 192.0.2.1\nsource: RIPE\n").unwrap();
+    let (code, _, err) = concert(&dir, &["contact", "import", "rpsl", "db"], "");
+    assert!(code == 2 && err.contains("db:1: ") && err.contains("the files hold no network"), "{err}");
+}

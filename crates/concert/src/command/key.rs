@@ -76,7 +76,13 @@ fn make(path: &Path, name: &str, email: &str) -> Result<Exit, Failure> {
 }
 
 fn show(path: &Path) -> Result<Exit, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| outside(path.display(), &error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            let problem = Problem::new("the site has no key yet").at(path.display().to_string());
+            Failure::usage(problem.hint("`concert key make` makes one"))
+        }
+        _ => outside(path.display(), &error),
+    })?;
     let failed = |why: String| Failure::outside(Problem::new(why).at(path.display().to_string()));
     print(&SiteKey::read(&text).map_err(failed)?.public().map_err(failed)?)
 }

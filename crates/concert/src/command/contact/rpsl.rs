@@ -47,6 +47,8 @@ pub(super) fn run(
     let mut part = registry::begin(data).map_err(failed)?;
     let summary = builder.finish(&mut part).map_err(failed)?;
     if summary.answered + summary.silent == 0 {
+        // Whatever was in them was set aside.
+        tell(&summary, aside_file)?;
         let problem = Problem::new("the files hold no network and no AS number");
         return Err(Failure::usage(problem.hint("give the registries' files, such as ripe.db.inetnum.gz")));
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use concert_model::Problem;
 use concert_model::access::Kept;
+use concert_model::problem::instead;
 use concert_store::Members;
 use concert_store::records::{Gate, Notice, NoticeFilter, WAITS_FOR_APPROVAL, Way, requeue_notice_in};
 use serde_json::json;
@@ -242,6 +243,15 @@ pub(super) fn retry(args: &RetryArgs, site_arg: &SiteArg) -> Result<Exit, Failur
             let filter =
                 NoticeFilter { state: Some("failed".into()), via: args.via.clone(), ..NoticeFilter::default() };
             notices = site.store.records.notices(&filter).await?;
+            // Notices stay that went by a way out that is gone.
+            if let Some(via) =
+                args.via.as_deref().filter(|via| notices.is_empty() && !site.settings.vias.contains_key(*via))
+            {
+                let known: Vec<&str> = site.settings.vias.keys().map(String::as_str).collect();
+                let problem =
+                    Problem::new(format!("there is no [via.{via}] in the settings, and nothing failed by it"));
+                return Err(Failure::usage(problem.hint(instead(via, &known))));
+            }
             let reach = crate::command::reach(site_arg, &site.store, Kept::Notices).await?;
             notices.retain(|notice| reach.has_notice(notice));
             let left_out = without_the_settled(&site, &mut notices).await?;
