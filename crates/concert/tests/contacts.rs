@@ -6,6 +6,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
+#[path = "support/init.rs"]
+mod init;
+
+use init::init;
+
 #[expect(clippy::unwrap_used, reason = "a test that cannot start the program must fail")]
 fn concert(site: &Path, args: &[&str]) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_concert")).args(args).args(["--site"]).arg(site).output().unwrap();
@@ -27,8 +32,7 @@ fn blocks(kind: &str) -> Vec<&'static str> {
 #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 fn site(folder: &Path) -> std::path::PathBuf {
     let site = folder.join("site");
-    let output = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(&site).output().unwrap();
-    assert!(output.status.success());
+    init(&site);
     let settings = "[site]\nname = \"CERT Example\"\nemail = \"desk@site.example\"\n\
         [lookup]\nasn = [\"asn.csv\"]\ncountry = [\"country.csv\"]\n\
         [[feed]]\nname = \"given\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\" }\n\

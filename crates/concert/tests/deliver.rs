@@ -16,6 +16,17 @@ use concert_testkit::smtp::{Mail, SmtpServer};
 use concert_testkit::web::{Answer, Web};
 use serde_json::Value;
 
+#[path = "support/init.rs"]
+mod init;
+#[path = "support/program.rs"]
+mod program;
+#[path = "support/until.rs"]
+mod until;
+
+use init::init;
+use program::concert;
+use until::until;
+
 /// How long a receiver holds an answer back at most.
 const HELD_MAX: Duration = Duration::from_secs(60);
 
@@ -44,28 +55,27 @@ type = "file"
 path = "out/"
 "#;
 
-fn concert(site: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
-    command.args(args).arg("--site").arg(site).env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
+fn at(site: &Path, args: &[&str]) -> Command {
+    let mut command = concert(args);
+    command.arg("--site").arg(site);
     command
 }
 
 fn site(folder: &Path, web: &Web) {
-    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(folder).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
+    init(folder);
     fs::write(folder.join("concert.toml"), SETTINGS.replace("WEB", &web.url("/"))).unwrap();
 }
 
 /// Runs a command that must end well, and gives what it prints.
 fn done(site: &Path, args: &[&str]) -> String {
-    let out = concert(site, args).output().unwrap();
+    let out = at(site, args).output().unwrap();
     assert!(out.status.success(), "{args:?}: {out:?}");
     String::from_utf8(out.stdout).unwrap()
 }
 
 /// Does what is due. What could not be delivered is looked at by each test itself.
 fn once(site: &Path) {
-    let out = concert(site, &["run", "--once", "--quiet"]).output().unwrap();
+    let out = at(site, &["run", "--once", "--quiet"]).output().unwrap();
     let is_undelivered =
         || out.status.code() == Some(3) && String::from_utf8_lossy(&out.stderr).contains("could not be delivered");
     assert!(out.status.success() || is_undelivered(), "{out:?}");
@@ -91,21 +101,12 @@ fn rows(site: &Path, more: &[&str]) -> Vec<Value> {
     listed.lines().map(|row| serde_json::from_str(row).unwrap()).collect()
 }
 
-/// Looks until it is so.
-fn until(mut done: impl FnMut() -> bool, what: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// `concert run`, which ends with the test.
 struct Running(Child);
 
 impl Running {
     fn start(site: &Path) -> Self {
-        Self(concert(site, &["run", "--quiet"]).stderr(Stdio::null()).spawn().unwrap())
+        Self(at(site, &["run", "--quiet"]).stderr(Stdio::null()).spawn().unwrap())
     }
 
     /// SIGTERM; gives how long it took to end in order.
@@ -300,8 +301,7 @@ async fn what_is_too_large_goes_out_in_parts_and_nothing_is_lost_or_doubled() {
 fn what_waits_for_approval_goes_when_a_person_says_so_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path();
-    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
+    init(site);
     let settings = "[[feed]]\nname = \"drop\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"in/\" }\n\
         [[notice]]\nname = \"written\"\ngroup_by = [\"source.ip\"]\nvia = \"files\"\napprove = true\n\
         [via.files]\ntype = \"file\"\npath = \"out/\"\n";
@@ -322,8 +322,8 @@ fn what_waits_for_approval_goes_when_a_person_says_so_and_once() {
     done(site, &["notice", "reject", &id("192.0.2.2"), "--why", "it is our own scanner"]);
     send();
     assert_eq!((keys(site, "written", "delivered"), files()), (vec!["192.0.2.1".to_owned()], 1));
-    assert!(!concert(site, &["notice", "approve", &id("192.0.2.2")]).status().unwrap().success(), "it is rejected");
-    assert!(!concert(site, &["notice", "approve", &id("192.0.2.1")]).status().unwrap().success(), "it went already");
+    assert!(!at(site, &["notice", "approve", &id("192.0.2.2")]).status().unwrap().success(), "it is rejected");
+    assert!(!at(site, &["notice", "approve", &id("192.0.2.1")]).status().unwrap().success(), "it went already");
     done(site, &["notice", "approve", "--all", "written"]);
     send();
     send();
@@ -341,8 +341,7 @@ fn what_waits_for_approval_goes_when_a_person_says_so_and_once() {
 fn a_notice_to_a_fixed_address_greets_the_party_only_where_that_is_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path();
-    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
+    init(site);
     let kind = |to: &str| {
         format!(
             "[[notice]]\nname = \"{}\"\ngroup_by = [\"party\"]\nto = \"{to}\"\nformat = \"csv\"\nvia = \"mail\"\n",
@@ -373,8 +372,7 @@ async fn notices_to_the_same_people_go_in_one_mail_and_apart_when_that_is_too_la
     let smtp = SmtpServer::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path();
-    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
+    init(site);
     let kind = |name: &str, to: &str, format: &str| {
         format!(
             "[[notice]]\nname = \"{name}\"\ngroup_by = [\"classification.type\"]\nto = \"{to}\"\nformat = \"{format}\"\n\
@@ -455,8 +453,7 @@ async fn one_of_several_in_one_mail_that_fails_keeps_none_of_the_others_back() {
     let smtp = SmtpServer::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path();
-    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
+    init(site);
     let settings = format!(
         "[site]\nname = \"Team\"\nemail = \"cert@cert.example\"\n\
          [[feed]]\nname = \"drop\"\nparser = \"ndjson\"\ncollect = {{ type = \"file\", path = \"in/\" }}\n\
@@ -486,6 +483,6 @@ async fn one_of_several_in_one_mail_that_fails_keeps_none_of_the_others_back() {
     let queued = rows(site, &["--state", "queued"]);
     let ids: Vec<&str> = queued.iter().map(|row| row["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 3, "{queued:?}");
-    concert(site, &[&["notice", "send"], ids.as_slice()].concat()).output().unwrap();
+    at(site, &[&["notice", "send"], ids.as_slice()].concat()).output().unwrap();
     assert_eq!((states(), smtp.count()), ([0, 2, 4], 4));
 }

@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+#[path = "support/init.rs"]
+mod init;
+
+use init::init;
+
 /// SHA-256 of `abc` (FIPS 180-2) and of nothing.
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -20,8 +25,7 @@ struct Site {
 impl Site {
     fn new() -> (Self, String) {
         let site = Self { dir: tempfile::tempdir().unwrap() };
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        init(&site.path());
         let settings = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\nticket = \"CERT-EX\"\n";
         fs::write(site.path().join("concert.toml"), settings).unwrap();
         let number = site.open("Stolen: data");

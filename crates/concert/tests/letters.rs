@@ -13,16 +13,22 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use base64::Engine;
 use concert_testkit::dns::{Dns, Said};
 use concert_testkit::dovecot::Dovecot;
 use concert_testkit::gnupg::Gnupg;
 use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+
+#[path = "support/signed.rs"]
+mod signed;
+#[path = "support/until.rs"]
+mod until;
+
+use signed::signed;
+use until::until;
 
 const SETTINGS: &str = r#"
 [site]
@@ -478,17 +484,6 @@ async fn a_mail_by_the_number_alone_is_taken_from_a_contact_whom_nothing_speaks_
         "{why:?}"
     );
     world.done(&["verify"]);
-}
-
-/// A mail of a domain with its signature in front: what is signed of it is the From and the text.
-fn signed(mail: &str, domain: &str, key: &SigningKey) -> String {
-    let base64 = base64::engine::general_purpose::STANDARD;
-    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
-    let from = head.lines().find_map(|line| line.strip_prefix("From: ")).unwrap();
-    let hash = base64.encode(Sha256::digest(body));
-    let unsigned = format!("v=1; a=ed25519-sha256; c=relaxed/relaxed; d={domain}; s=s1; h=from; bh={hash}; b=");
-    let data = Sha256::digest(format!("from:{from}\r\ndkim-signature:{unsigned}"));
-    format!("DKIM-Signature: {unsigned}{}\r\n{mail}", base64.encode(key.sign(&data).to_bytes()))
 }
 
 /// Whoever knows the number of an incident cannot fill it with mails that somebody must look at.
@@ -1010,15 +1005,6 @@ impl Drop for Serving {
     }
 }
 
-/// Asks again and again until something holds, as what serves does its work beside.
-fn until(done: &mut dyn FnMut() -> bool, what: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 impl Serving {
     fn of(world: &World) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -1028,7 +1014,7 @@ impl Serving {
         let child = world.command(&["serve", "--quiet"]).stdout(std::process::Stdio::null()).spawn().unwrap();
         let token = world.done(&["token", "create", "--user", "admin", "--scope", "admin"]);
         let serving = Self(child, port, format!("Authorization: Bearer {}\r\n", token.trim()));
-        until(&mut || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(), "the server starts");
+        until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(), "the server starts");
         serving
     }
 
@@ -1065,13 +1051,13 @@ async fn the_api_does_the_same_and_each_request_once() {
     let sent = serving.ask("POST", &path, "Idempotency-Key: k\r\n", &letter(json!({})));
     assert_eq!(sent.0, 201, "{}", sent.1);
     assert_eq!(serving.ask("POST", &path, "Idempotency-Key: k\r\n", &letter(json!({}))), sent);
-    until(&mut || world.smtp.count() == 1, "the message is sent");
+    until(|| world.smtp.count() == 1, "the message is sent");
     let mail = world.smtp.mails().remove(0);
     world.dovecot.deliver(&reply(&mail, "noc@net.example", "", "one@net.example")).unwrap();
     world.dovecot.deliver(&reply(&mail, "eve@evil.example", "", "two@evil.example")).unwrap();
     let seen = || serving.ask("GET", &path, "", &Value::Null).1;
     until(
-        &mut || seen()["messages"].as_array().unwrap().len() == 2 && seen()["held"].as_array().unwrap().len() == 1,
+        || seen()["messages"].as_array().unwrap().len() == 2 && seen()["held"].as_array().unwrap().len() == 1,
         "answers come",
     );
     assert_eq!(seen()["messages"][0]["delivery"]["taken"], true, "{}", seen());
@@ -1177,7 +1163,7 @@ async fn a_proof_of_life_is_retried_over_the_api_as_that_is_described() {
     assert_eq!(given, wanted);
     assert!(schema["properties"]["state"]["enum"].as_array().unwrap().contains(&answer["state"]), "{answer}");
     assert_eq!((&answer["id"], &answer["again_of"]), (&asked("noc@net.example")["id"], &Value::Null));
-    until(&mut || asked("noc@net.example")["state"] == "delivered", "it is sent again");
+    until(|| asked("noc@net.example")["state"] == "delivered", "it is sent again");
     // What was delivered is not tried again, and the refusal says what is.
     let (status, answer) = retry("noc@net.example");
     assert_eq!((status, answers.get(status.to_string()).is_some()), (409, true), "{answer}");

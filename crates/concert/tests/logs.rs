@@ -19,6 +19,11 @@ use concert_testkit::web::{Answer, Web};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
+#[path = "support/init.rs"]
+mod init;
+
+use init::init;
+
 /// What is in reports and in what peers say, and in no log.
 const SECRETS: [&str; 5] = ["quokka", "203.0.113.77", "2001:db8:77::7", "otto.leak", "leak.example"];
 
@@ -154,8 +159,7 @@ async fn no_address_and_no_word_of_others_stands_in_the_log() {
         command.env_remove("CONCERT_LOG").env("CONCERT_SITE", &dir).stdin(Stdio::null());
         command
     };
-    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(&dir).output().unwrap();
-    assert!(made.status.success());
+    init(&dir);
     let (web, rude, irc) = (web().await, rude().await, IrcServer::start().await.unwrap());
     let imap = ImapServer::start("feeds", "secret").await.unwrap();
     imap.deliver(&mail("ip\r\n203.0.113.77\r\nquokka\r\n"));

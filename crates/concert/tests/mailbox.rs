@@ -16,9 +16,13 @@ use concert_testkit::dns::{Dns, Said};
 use concert_testkit::dovecot::Dovecot;
 use concert_testkit::gnupg::Gnupg;
 use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::SigningKey;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+
+#[path = "support/signed.rs"]
+mod signed;
+
+use signed::signed;
 
 const SETTINGS: &str = r#"
 [site]
@@ -416,17 +420,6 @@ async fn an_answer_tied_by_number_alone_counts_from_a_contact_or_when_a_person_s
     let more = world.mails().split_off(3);
     assert_eq!(more.iter().filter(|mail| mail.starts_with("held")).count(), 20);
     assert!(more.last().unwrap().contains("20 mails wait with that notice already"), "{more:?}");
-}
-
-/// A mail of a domain with its signature in front: what is signed of it is the From and the text.
-fn signed(mail: &str, domain: &str, key: &SigningKey) -> String {
-    let base64 = base64::engine::general_purpose::STANDARD;
-    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
-    let from = head.lines().find_map(|line| line.strip_prefix("From: ")).unwrap();
-    let hash = base64.encode(Sha256::digest(body));
-    let unsigned = format!("v=1; a=ed25519-sha256; c=relaxed/relaxed; d={domain}; s=s1; h=from; bh={hash}; b=");
-    let data = Sha256::digest(format!("from:{from}\r\ndkim-signature:{unsigned}"));
-    format!("DKIM-Signature: {unsigned}{}\r\n{mail}", base64.encode(key.sign(&data).to_bytes()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,11 +6,18 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use concert_testkit::gnupg::Gnupg;
 use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
 use serde_json::Value;
+
+#[path = "support/init.rs"]
+mod init;
+#[path = "support/until.rs"]
+mod until;
+
+use init::init;
+use until::until;
 
 const SETTINGS: &str = r#"
 [site]
@@ -56,8 +63,7 @@ type Ended = (i32, String, String);
 impl Desk {
     async fn new() -> Self {
         let desk = Self { folder: tempfile::tempdir().unwrap(), smtp: SmtpServer::start().await.unwrap() };
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(desk.site()).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        init(&desk.site());
         let port = desk.smtp.address().port().to_string();
         fs::write(desk.site().join("concert.toml"), SETTINGS.replace("PORT", &port)).unwrap();
         desk.write("parties.csv", PARTIES.as_bytes());
@@ -163,14 +169,6 @@ impl Desk {
         let public = gnupg.make_key(&format!("Somebody <{address}>"), kind.0, kind.1, life, how);
         let file = self.write(&format!("{name}.asc"), &public);
         Some((gnupg, file))
-    }
-}
-
-fn until(mut done: impl FnMut() -> bool, what: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

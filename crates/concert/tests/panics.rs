@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,6 +17,11 @@ use concert_pipeline::parse::{About, Input, Parser, Sink};
 use concert_transport::openpgp::KeysAt;
 use concert_transport::{Body, Deliverer};
 use tokio_util::sync::CancellationToken;
+
+#[path = "support/init.rs"]
+mod init;
+
+use init::init;
 
 const SETTINGS: &str = r#"
 [site]
@@ -83,8 +87,7 @@ fn receipt(feed: &str) -> Receipt {
 }
 
 fn settings(dir: &Path) -> Settings {
-    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(dir).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
+    init(dir);
     std::fs::write(dir.join("concert.toml"), SETTINGS).unwrap();
     Settings::load(dir, LoadFor::Run).unwrap()
 }

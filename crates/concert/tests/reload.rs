@@ -8,9 +8,17 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+
+#[path = "support/program.rs"]
+mod program;
+#[path = "support/until.rs"]
+mod until;
+
+use program::concert;
+use until::until;
 
 /// A process that ends with the test.
 struct Running(Child);
@@ -22,25 +30,10 @@ impl Drop for Running {
     }
 }
 
-fn concert(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
-    command.args(args).env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
-    command
-}
-
 fn json(args: &[&str]) -> Vec<Value> {
     let out = concert(args).output().unwrap();
     let text = String::from_utf8(out.stdout).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Asks until the answer is as wanted.
-fn until(mut done: impl FnMut() -> bool, what: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// A private ngircd, where there is one.

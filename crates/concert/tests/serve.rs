@@ -8,15 +8,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-fn concert(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
-    command.args(args).env_remove("CONCERT_SITE").env_remove("CONCERT_LOG");
-    command
-}
+#[path = "support/program.rs"]
+mod program;
+#[path = "support/until.rs"]
+mod until;
+
+use program::concert;
+use until::until;
 
 /// Exit code, standard output, standard error.
 fn run(args: &[&str]) -> (i32, String, String) {
@@ -81,15 +82,6 @@ impl Drop for Serving {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
-    }
-}
-
-/// Asks until the answer is as wanted.
-fn until(mut done: impl FnMut() -> bool, what: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -8,8 +8,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// How a command ended, and what it printed on standard output and standard error.
-type Ended = (i32, String, String);
+#[path = "support/ended.rs"]
+mod ended;
+
+use ended::{Ended, run};
 
 const SETTINGS: &str = r#"
 [site]
@@ -115,19 +117,6 @@ impl Site {
         assert_eq!(code, 0, "{args:?}: {err}");
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
-}
-
-#[expect(clippy::unwrap_used, reason = "a test that cannot start the program must fail")]
-fn run(dir: &Path, args: &[&str]) -> Ended {
-    let output = Command::new(env!("CARGO_BIN_EXE_concert"))
-        .args(args)
-        .current_dir(dir)
-        .env_remove("CONCERT_SITE")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 #[test]

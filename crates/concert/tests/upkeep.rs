@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// How a command ended, and what it printed on standard output and standard error.
-type Ended = (i32, String, String);
+#[path = "support/ended.rs"]
+mod ended;
+
+use ended::{Ended, run};
 
 const WRONG: &str =
     r#"columns = { time = "time.source", address = "source.ip", port = "source.asn", kind = "classification.type" }"#;
@@ -90,19 +92,6 @@ impl Site {
     fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
-}
-
-#[expect(clippy::unwrap_used, reason = "a test that cannot start the program must fail")]
-fn run(dir: &Path, args: &[&str]) -> Ended {
-    let output = Command::new(env!("CARGO_BIN_EXE_concert"))
-        .args(args)
-        .current_dir(dir)
-        .env_remove("CONCERT_SITE")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 /// Every port is a good AS number too.
