@@ -1,6 +1,8 @@
 //! Incidents as somebody at the machine works on them, and journals that anybody can verify.
 
 mod catching;
+#[path = "../support/init.rs"]
+mod init;
 mod joins;
 mod named;
 mod odd;

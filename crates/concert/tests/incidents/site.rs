@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::init::init;
+
 pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
 }
@@ -20,8 +22,7 @@ impl Site {
     /// With more settings.
     pub(crate) fn with(more: &str) -> Self {
         let site = Self { dir: tempfile::tempdir().unwrap() };
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        init(&site.path());
         site.settings(more);
         site
     }

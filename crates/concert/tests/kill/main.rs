@@ -14,6 +14,8 @@
 #![expect(clippy::print_stderr, reason = "what it takes to try the same again is for people")]
 
 mod arrive;
+#[path = "../support/init.rs"]
+mod init;
 mod program;
 mod random;
 mod told;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use crate::What;
 use crate::arrive::Arriving;
+use crate::init::init;
 
 /// `PLACES` are filled in. Each kind of notice goes another way.
 const SETTINGS: &str = r##"
@@ -173,8 +173,7 @@ impl World {
         });
         let folder = tempfile::tempdir().unwrap();
         let site = folder.path().join("site");
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(&site).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        init(&site);
         let settings = SETTINGS
             .replace("IMAP", &mailbox.port().to_string())
             .replace("SMTP", &smtp.address().port().to_string())

@@ -8,6 +8,8 @@
 )]
 
 mod closing;
+#[path = "../support/init.rs"]
+mod init;
 mod manual;
 mod processes;
 mod reminders;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::init::init;
+
 const SITE: &str = "[site]\nname = \"CERT Example\"\nemail = \"cert@cert.example\"\nticket = \"CERT-EX\"\n";
 
 /// A feed of which a site has an event.
@@ -21,8 +23,7 @@ impl Site {
     /// A new site with more settings.
     pub(crate) fn new(more: &str) -> Self {
         let site = Self { dir: tempfile::tempdir().unwrap() };
-        let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site.path()).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        init(&site.path());
         site.settings(more);
         site
     }
