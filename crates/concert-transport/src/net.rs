@@ -84,7 +84,7 @@ pub struct Trust {
     /// PEM text of the key of our certificate.
     pub key: Option<Secret>,
     /// Where `ca_file` and `client_certificate` are written.
-    places: [String; 2],
+    pub(crate) places: [String; 2],
 }
 
 impl Trust {

@@ -259,7 +259,10 @@ mod tests {
         assert_eq!(beginning(b"M\xfcnchen", latin), "München");
         assert_eq!(beginning("München".as_bytes(), latin), "München");
         let long = "ü".repeat(2000);
-        assert_eq!(beginning(format!("x{long}").as_bytes(), latin), format!("x{}", &long[..2046]));
+        assert_eq!(
+            beginning(format!("x{long}").as_bytes(), latin),
+            format!("x{}", long.chars().take(1023).collect::<String>())
+        );
         assert_eq!(beginning(&b"\xfc".repeat(3000), latin).chars().count(), 2048);
     }
 
