@@ -38,7 +38,9 @@ enum Needs {
     Person,
     /// A person whose token, if it is one, reads incidents; the site decides about each of them.
     Incidents,
-    /// The same for the list of them. To open one, a token need not read.
+    /// A person whose token, if it is one, reads incidents or events: what is known of a value is out of both.
+    Values,
+    /// As `Incidents`, for the list of them. To open one, a token need not read.
     AllIncidents,
     /// A person, also one who must choose another password first: it is about their own account.
     Own,
@@ -49,7 +51,7 @@ impl Needs {
     /// reaches this machine would become an administrator, or read and write what only few may know.
     fn asks_proof(self) -> bool {
         match self {
-            Self::Person | Self::Incidents | Self::AllIncidents => true,
+            Self::Person | Self::Incidents | Self::Values | Self::AllIncidents => true,
             Self::To(action) => matches!(action, Action::ManageUsers | Action::ReadLog),
             Self::Nobody | Self::Part(_) | Self::Overview | Self::Own => false,
         }
@@ -131,7 +133,7 @@ const TABLE: [(&str, Needs); 80] = [
     ("/api/v1/mails", Needs::Incidents),
     // An answer of the site says to whom reports come, so it takes the whole of it.
     ("/api/v1/mailbox", Needs::To(Action::SeeSite(Kept::Events))),
-    ("/api/v1/observables", Needs::Person),
+    ("/api/v1/observables", Needs::Values),
     ("/api/v1/search", Needs::Incidents),
     ("/api/v1/clocks", Needs::Person),
     ("/api/v1/cost", Needs::Incidents),
@@ -172,6 +174,10 @@ fn denied(person: &Person, needs: Needs, method: &Method) -> Option<Decision> {
         Needs::Nobody | Needs::Person | Needs::Own => vec![],
         Needs::AllIncidents if *method == Method::POST => vec![],
         Needs::Incidents | Needs::AllIncidents => return lacks_scope(person, Action::See),
+        Needs::Values => {
+            let events = lacks_scope(person, Action::SeeSite(Kept::Events));
+            return lacks_scope(person, Action::See).filter(|_| events.is_some());
+        }
         Needs::To(action) => vec![of_site(action)],
         Needs::Overview => [Kept::Events, Kept::Notices].map(Action::SeeSite).map(of_site).to_vec(),
         Needs::Part(action) if of_site(action).allowed => vec![],

@@ -443,7 +443,7 @@ fn wrong_mailbox() {
     concert.toml:12:1: there is no [via.outbox] with type = "smtp"
       hint: write a table [via.mail] with type = "smtp", and via = "mail"
     concert.toml:13:1: unknown key `frequency` in [mailbox]
-      hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, dkim, every, folder, host, language, links, move_to, outcome_after, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, search, shared_domains, starttls, timeout, tls, user, via
+      hint: known here: address, after, agreed, ca_file, client_certificate, client_key, complaints, connect_timeout, dkim, every, folder, host, language, links, move_to, outcome_after, password, port, prove_every, proxy, proxy_password, proxy_user, read_timeout, receipts, receipts_max, search, shared_domains, starttls, timeout, tls, user, via
     concert.toml:14:1: `a b` is not a domain
       hint: shared_domains = ["mail.example"]
     concert.toml:15:1: `german` is no language
