@@ -401,6 +401,16 @@ impl Case {
         only.map_or_else(|| self.state_for(circle, person), |entries| self.part_for(circle, person, entries))
     }
 
+    /// The same whoever may see it.
+    pub(super) fn whole_shown(&self, only: Option<&BTreeSet<String>>) -> Incident {
+        let Some(entries) = only else { return self.whole() };
+        let mut incident = Incident::default();
+        for kept in self.part(entries) {
+            incident.apply(&kept.header, kept.said());
+        }
+        incident
+    }
+
     /// What a split moved says, as a person sees it.
     pub(super) fn part_for(&self, circle: &Circle, person: &Person, entries: &BTreeSet<String>) -> Incident {
         let mut incident = Incident::default();

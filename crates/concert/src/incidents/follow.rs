@@ -12,6 +12,7 @@ use concert_model::{Problem, Time};
 use concert_store::records::incidents::Head;
 
 use super::case::Case;
+use super::together::Together;
 use super::write::{MERGED, wrong};
 use super::{Ask, Incidents, Refused, text};
 
@@ -39,17 +40,19 @@ fn process_of(state: &Incident, run: &str) -> Result<Process, Refused> {
 }
 
 /// Whether a draft may be written now, as far as processes have a say in it. Rules hold for all that is
-/// written, also for what the person does not see; what a refusal says comes of what the person sees alone.
+/// written and shows in the incident, also for what the person does not see; what a refusal says comes of what the
+/// person sees alone.
 pub(super) fn check(
     person: &Person,
     (case, circle): (&Case, &Circle),
+    together: &Together,
     now: Time,
     content: &Content,
 ) -> Result<(), Refused> {
-    if rules(person, &case.whole(), now, content).is_ok() {
+    if rules(person, &together.whole(case), now, content).is_ok() {
         return Ok(());
     }
-    rules(person, &case.state_for(circle, person), now, content)?;
+    rules(person, &together.seen(person, (case, circle)), now, content)?;
     Err(wrong("something in this incident that you may not see speaks against it; ask whoever coordinates it"))
 }
 
@@ -145,7 +148,7 @@ impl Incidents {
             if status == text::word(Status::Closed) || status == MERGED {
                 continue;
             }
-            let due = defaults(&self.case(&id).await?.whole(), now);
+            let due = defaults(&self.whole(&*self.case(&id).await?).await?, now);
             if due.is_empty() {
                 continue;
             }

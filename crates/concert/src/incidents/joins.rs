@@ -4,7 +4,7 @@
 //! together, and what one shows of the other follows from them. Each entry keeps the access of its own
 //! incident, so whoever may not see both sees of each what was there before.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use concert_model::Problem;
@@ -21,11 +21,9 @@ use serde_json::{Value, json};
 use super::case::{Case, Kept};
 use super::merged::Others;
 use super::sight::Sights;
+use super::together::{SHOWN_MAX, Source};
 use super::write::{Right, absent, new_id, wrong};
 use super::{Ask, Incidents, Refused, Written, audit, merged, text, titles};
-
-/// Incidents that one shows, over all steps.
-const SHOWN_MAX: usize = 200;
 
 /// How two incidents belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,17 +79,9 @@ pub struct Split {
     pub reason: String,
 }
 
-/// What of an incident shows in another.
-pub(super) struct Source {
-    pub(super) case: Arc<Case>,
-    pub(super) circle: Circle,
-    /// Some entries, or all.
-    pub(super) only: Option<BTreeSet<String>>,
-}
-
 /// Whether what is written belongs into the incident that this one was merged into. What is erased, a clock
-/// that is met, a proposal that is answered and a file that came by mail belong to what is here, and so does who
-/// sees it: that may always become fewer.
+/// that is met, a proposal that is answered, a file that came by mail and what is done with evidence belong to what is
+/// here, and so does who sees it: that may always become fewer.
 pub(super) fn is_elsewhere(case: &Case, drafts: &[Draft]) -> bool {
     if drafts.iter().any(|draft| matches!(draft.content, Content::AttachmentSorted(_))) {
         return false;
@@ -102,8 +92,14 @@ pub(super) fn is_elsewhere(case: &Case, drafts: &[Draft]) -> bool {
         Content::Marked(marked) => whole.is_some_and(|whole| !marked.marking.widens(whole)),
         _ => false,
     };
-    let answers = drafts.first().is_some_and(|draft| matches!(draft.content, Content::ProposalAnswered(_)));
-    case.head.merged_into().is_some() && !answers && !drafts.iter().all(|draft| stays(&draft.content))
+    let is_of_here = |draft: &Draft| match &draft.content {
+        Content::ProposalAnswered(_) | Content::Custody(_) | Content::Release(_) => true,
+        Content::EvidenceAdded(added) => !added.of.is_empty(),
+        _ => false,
+    };
+    case.head.merged_into().is_some()
+        && !drafts.first().is_some_and(is_of_here)
+        && !drafts.iter().all(|draft| stays(&draft.content))
 }
 
 fn joined(
@@ -406,75 +402,47 @@ impl Incidents {
         Ok(at)
     }
 
-    /// What other incidents show in this one, as far as a person may see them, over all steps.
-    pub(super) async fn sources(&self, person: &Person, case: &Case) -> Result<Vec<Source>, Refused> {
-        let (mut sources, mut seen) = (BTreeMap::new(), BTreeSet::from([case.id.clone()]));
-        let mut at: Vec<(String, Option<BTreeSet<String>>)> = shown_of(case);
-        while let Some((id, only)) = at.pop() {
-            if sources.len() >= SHOWN_MAX || only.is_none() && !seen.insert(id.clone()) {
-                continue;
-            }
-            let found = match &only {
-                Some(entries) => self.found_part(person, &id, entries).await?,
-                None => self.found(person, &id).await?,
-            };
-            let Some((other, circle)) = found else { continue };
-            if only.is_none() {
-                at.extend(shown_of(&other));
-            }
-            sources.insert((id, only.clone().unwrap_or_default()), Source { case: other, circle, only });
-        }
-        // By identity, so that the same incidents give the same whatever order they were joined in.
-        Ok(sources.into_values().collect())
-    }
-
-    /// An incident as far as a split moved something out of it: whoever saw that by a role that is limited to one of its
-    /// parties goes on seeing it.
-    async fn found_part(
-        &self,
-        person: &Person,
-        id: &str,
-        entries: &BTreeSet<String>,
-    ) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
-        if self.store.records.incident(id).await?.is_none() {
-            return Ok(None);
-        }
-        let case = self.case(id).await?;
-        let mut circle = self.circle(&case);
-        circle.constituencies.extend(merged::parts(&case, entries).iter().flat_map(|party| self.constituencies(party)));
-        let is_seen = may(person, Action::See, Object::Incident(&circle)).allowed;
-        Ok(is_seen.then_some((case, circle)))
-    }
-
     /// The state of an incident with what others show in it.
     pub(super) async fn joint(
         &self,
         person: &Person,
         (case, circle): (&Case, &Circle),
     ) -> Result<Arc<Incident>, Refused> {
+        let (state, sources) = self.put_together(person, (case, circle)).await?;
+        for Source { case, circle, .. } in sources {
+            self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
+        }
+        Ok(state)
+    }
+
+    /// The same with what shows in it, where whoever asks writes down what was read.
+    pub(super) async fn put_together(
+        &self,
+        person: &Person,
+        (case, circle): (&Case, &Circle),
+    ) -> Result<(Arc<Incident>, Vec<Source>), Refused> {
         let own = self.states.of(case, circle, person);
         let sources = self.sources(person, case).await?;
         let hidden = self.hidden_joins(person, case).await?;
         if sources.is_empty() && hidden.is_empty() {
-            return Ok(own);
+            return Ok((own, sources));
         }
         let mut all = Incident::clone(&own);
         if !hidden.is_empty() {
             forget(&mut all, (case, circle), person, &hidden);
         }
-        for Source { case, circle, only } in sources {
-            for kept in self.rows_of(person, (&case, &circle), only.as_ref()).await? {
+        for Source { case, circle, only } in &sources {
+            for kept in self.rows_of(person, (case, circle), only.as_ref()).await? {
                 all.entries += 1;
                 all.sealed += u64::from(kept.body.is_none());
             }
-            self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
-            let part = match &only {
-                None => Incident::clone(&self.states.of(&case, &circle, person)),
-                Some(entries) => case.part_for(&circle, person, entries),
+            let part = match only {
+                None => Incident::clone(&self.states.of(case, circle, person)),
+                Some(entries) => case.part_for(circle, person, entries),
             };
             all.include(part, &case.head.number);
         }
-        Ok(Arc::new(all))
+        Ok((Arc::new(all), sources))
     }
 
     /// Entries of other incidents that show in this one.
@@ -546,22 +514,6 @@ fn forget(state: &mut Incident, (case, circle): (&Case, &Circle), person: &Perso
     }
     let last = case.entries.iter().rev().find(|kept| !hidden.contains(&kept.seq) && sights.show(kept));
     state.changed = last.map_or(state.changed, |kept| kept.header.stamp);
-}
-
-/// What others show in this one, by its own entries.
-fn shown_of(case: &Case) -> Vec<(String, Option<BTreeSet<String>>)> {
-    let of = |(how, id): &(String, String)| match how.as_str() {
-        "merged" => Some((id.clone(), None)),
-        "split-from" => Some((id.clone(), case.head.split.get(&(how.clone(), id.clone())).cloned())),
-        _ => None,
-    };
-    // A split without entries shows nothing, where a merge shows all.
-    case.head
-        .joined
-        .iter()
-        .filter_map(of)
-        .filter(|(id, only)| only.is_some() || case.head.joined.contains(&("merged".to_owned(), id.clone())))
-        .collect()
 }
 
 impl Chosen {

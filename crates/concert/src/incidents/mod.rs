@@ -42,6 +42,7 @@ mod states;
 mod tests;
 mod text;
 mod titles;
+mod together;
 mod unseen;
 mod view;
 mod write;

@@ -16,7 +16,7 @@ use concert_model::incident::fold::{Incident, place};
 use concert_model::incident::marking::{Marking, Tlp};
 
 use super::case::{Case, Kept};
-use super::joins::Source;
+use super::together::Source;
 use super::{Incidents, Refused};
 
 /// The state of an incident out of which a party's neighbours are told, and the party.

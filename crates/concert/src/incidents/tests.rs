@@ -16,21 +16,21 @@ use serde_json::json;
 
 use super::*;
 
-const NOW: Time = Time(1_795_323_030_000_000);
+pub(super) const NOW: Time = Time(1_795_323_030_000_000);
 
-struct Site {
+pub(super) struct Site {
     _dir: tempfile::TempDir,
-    incidents: Incidents,
+    pub(super) incidents: Incidents,
 }
 
-async fn site() -> Site {
+pub(super) async fn site() -> Site {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     let incidents = Incidents::new(store, &[7; 32], "CERT-EX", Arc::default());
     Site { _dir: dir, incidents }
 }
 
-fn draft(content: impl Into<Content>, marking: Option<Marking>) -> Draft {
+pub(super) fn draft(content: impl Into<Content>, marking: Option<Marking>) -> Draft {
     Draft { content: content.into(), marking, minutes: 0 }
 }
 
@@ -38,11 +38,11 @@ fn note(text: &str, marking: Option<Marking>) -> Draft {
     draft(Note { text: text.into() }, marking)
 }
 
-fn new(title: &str, marking: Marking, drafts: Vec<Draft>) -> NewIncident {
+pub(super) fn new(title: &str, marking: Marking, drafts: Vec<Draft>) -> NewIncident {
     NewIncident { title: title.into(), classification: "scanner".into(), severity: Severity::High, marking, drafts }
 }
 
-fn user(name: &str, standing: &[&str], clearance: Tlp) -> Person {
+pub(super) fn user(name: &str, standing: &[&str], clearance: Tlp) -> Person {
     let standing = standing.iter().map(|text| text.parse::<Standing>().unwrap()).collect();
     Person { name: name.into(), is_operator: false, standing, clearance, ..Person::nobody() }
 }

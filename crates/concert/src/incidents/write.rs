@@ -27,8 +27,9 @@ use super::made::{Beside, Made, by_hand};
 use super::mail;
 use super::read::Heads;
 use super::refers::{Check, Outside};
+use super::together::Together;
 use super::{
-    Ask, Incidents, Refused, audit, effort, entry_json, items, joins, proof, proposals, report, stale, text, titles,
+    Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, report, stale, text, titles,
     unseen,
 };
 
@@ -382,6 +383,11 @@ impl Incidents {
             Right::ByHand(outside) => Some(Check::new(self, outside, ask.person, &case, &drafts)),
             Right::OfContent | Right::OfReader => None,
         };
+        // What others show here speaks for and against steps too. Nobody writes into them meanwhile.
+        let together = match drafts.iter().any(|draft| follow::concerns(&draft.content)) {
+            true => self.together_in(change, ask.person, &case).await?,
+            false => Together::default(),
+        };
         let is_one_of_many = named.is_some() && drafts.len() > 1;
         for (at, draft) in (1..).zip(drafts) {
             let draft = match right {
@@ -395,7 +401,7 @@ impl Incidents {
                 *denied = Some((action, decision.clone()));
                 return Err(Refused::Denied(decision));
             }
-            self.check(ask, &case, &draft, named.as_ref()).map_err(|refused| match refused {
+            self.check(ask, &case, &draft, named.as_ref(), &together).map_err(|refused| match refused {
                 Refused::Denied(decision) => {
                     *denied = Some((action, decision.clone()));
                     Refused::Denied(decision)

@@ -148,7 +148,7 @@ pub(super) async fn run(
         Some(Act::Answer(answer)) => return closing::answer(answer, args, incidents, person).await,
         Some(Act::Hold { step, until, more }) => (step, Deed::Held, String::new(), Some(until.0), more),
     };
-    let state = incidents.own(person, &args.incident).await.map_err(refused)?;
+    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
     let run = run_of(&state, more.run.as_deref())?;
     let stepped = Stepped { run, step: step.clone(), deed, outcome, until, reason: more.reason.clone() };
     let draft = Draft { content: stepped.into(), marking: None, minutes: 0 };
@@ -198,7 +198,7 @@ async fn start(
 }
 
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let state = incidents.own(person, &args.incident).await.map_err(refused)?;
+    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
     let mut table = args
         .rows()
         .table(&COLUMNS)

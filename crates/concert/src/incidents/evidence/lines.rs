@@ -356,6 +356,7 @@ impl Incidents {
         digits: &str,
         how: HowToRead,
     ) -> Result<Lines, Refused> {
+        let incident = &self.home_of_evidence(ask.person, incident, digits).await?;
         let state = self.exhibits(ask.person, incident).await?;
         let (sha256, exhibit, added) = held(&state, digits)?;
         // What a parser knows as the moment of receiving is when the evidence was got.

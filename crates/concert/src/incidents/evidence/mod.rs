@@ -198,6 +198,7 @@ impl Incidents {
         if new.handling.reason.trim().is_empty() {
             return Err(wrong("`reason` is empty"));
         }
+        let incident = &self.home_of_evidence(ask.person, incident, of).await?;
         self.readers_there(ask.person, Some(incident), new.marking.as_ref(), &[]).await?;
         let make = |state: &Incident, kept: &KeptBytes| {
             let (sha256, exhibit, _) = held(state, of)?;
@@ -286,9 +287,15 @@ impl Incidents {
         written
     }
 
-    /// Evidence that a person sees in an incident.
+    /// Evidence that a person sees in an incident, with that of incidents that were merged into it.
     pub async fn exhibits(&self, person: &Person, incident: &str) -> Result<Arc<Incident>, Refused> {
-        self.own(person, incident).await
+        self.show(person, incident).await
+    }
+
+    /// The incident that has evidence which shows in this one: what is done with it is written where it is.
+    pub(super) async fn home_of_evidence(&self, person: &Person, incident: &str, digits: &str) -> Result<String, Refused> {
+        // What cannot be a digest is told so where it is looked up.
+        self.home_of(person, incident, |state| only(state, digits).is_ok()).await
     }
 
     /// Writes what was done with evidence. Destroying it removes its bytes, unless another incident holds them.
@@ -306,6 +313,7 @@ impl Incidents {
             let problem = Problem::new("`place` is empty: it is not said where it was moved to");
             return Err(Refused::Wrong(problem.hint("say where it is now, with `--place`")));
         }
+        let incident = &self.home_of_evidence(ask.person, incident, digits).await?;
         let is_destroyed = handling.act == Act::Destroyed;
         let lock = if is_destroyed { Some(self.lock_alone().await?) } else { None };
         let mut destroyed = None;
@@ -345,6 +353,7 @@ impl Incidents {
             return Err(wrong("`reason` is empty"));
         }
         let person = ask.person;
+        let incident = &self.home_of_evidence(person, incident, digits).await?;
         let party = self.party_named(person, incident, party).await?;
         let release = |sha256: &str| -> Content {
             Release { sha256: sha256.to_owned(), party: party.clone(), reason: reason.to_owned() }.into()
@@ -383,6 +392,7 @@ impl Incidents {
         digits: &str,
         handling: Option<Handling>,
     ) -> Result<Reading, Refused> {
+        let incident = &self.home_of_evidence(ask.person, incident, digits).await?;
         let state = self.exhibits(ask.person, incident).await?;
         let (sha256, _, added) = held(&state, digits)?;
         let bytes = from_hex::<32>(sha256).ok_or(Refused::Missing)?;

@@ -15,7 +15,7 @@ use concert_store::records::{Home, NewNotice, messages};
 
 use super::super::bound::Bound;
 use super::super::case::Case;
-use super::super::joins::Source;
+use super::super::together::Source;
 use super::super::made::{Beside, Made};
 use super::super::neighbours::Facts;
 use super::super::report::{REPORTER, of_reporter};

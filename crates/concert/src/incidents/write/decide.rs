@@ -13,6 +13,7 @@ use super::{Right, wrong};
 use crate::clocks;
 use crate::incidents::case::Case;
 use crate::incidents::refers::Check;
+use crate::incidents::together::Together;
 use crate::incidents::{Ask, Incidents, Kept, Refused, effort, follow, text};
 
 impl Incidents {
@@ -23,6 +24,7 @@ impl Incidents {
         case: &Case,
         draft: &Draft,
         named: Option<&Check<'_>>,
+        together: &Together,
     ) -> Result<(), Refused> {
         check(ask.person, draft)?;
         // A label that does not hold would be believed.
@@ -38,11 +40,11 @@ impl Incidents {
         let circle = self.circle(case);
         if let Some(named) = named {
             named.check(&circle, draft)?;
-            is_not_closed((case, &circle), ask.person, &draft.content)?;
+            is_not_closed((case, &circle), ask.person, &draft.content, together)?;
             clocks::in_time(ask.now, &draft.content).map_err(Refused::Wrong)?;
         }
         if follow::concerns(&draft.content) {
-            follow::check(ask.person, (case, &circle), ask.now, &draft.content)?;
+            follow::check(ask.person, (case, &circle), together, ask.now, &draft.content)?;
         }
         Ok(())
     }
@@ -130,12 +132,17 @@ fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Rema
 
 /// An incident is closed once: who closed it again would take the place of who did. Whoever does so after an answer that
 /// came since says that it was seen.
-fn is_not_closed((case, circle): (&Case, &Circle), person: &Person, content: &Content) -> Result<(), Refused> {
+fn is_not_closed(
+    (case, circle): (&Case, &Circle),
+    person: &Person,
+    content: &Content,
+    together: &Together,
+) -> Result<(), Refused> {
     let closes = |content: &Content| matches!(content, Content::Moved(moved) if moved.status == Status::Closed);
     if !closes(content) || case.head.status != Status::Closed {
         return Ok(());
     }
-    if case.state_for(circle, person).late_answers().next().is_some() {
+    if together.seen(person, (case, circle)).late_answers().next().is_some() {
         return Ok(());
     }
     let closing = |kept: &&Arc<Kept>| kept.body.as_ref().is_some_and(|(_, content)| closes(content));
