@@ -90,9 +90,13 @@ pub struct Due {
 
 /// Everything that is to be done in an incident, what is due first before the rest.
 pub fn due(incident: &Incident, known: Known) -> Vec<Due> {
-    let mut all: Vec<Due> = clocks(incident).chain(answers(incident)).collect();
-    if incident.closed.is_none() && incident.merged_into().is_none() {
-        all.extend(tasks(incident).chain(steps(incident, known)).chain(silences(incident)));
+    let mut all: Vec<Due> = clocks(incident).collect();
+    // What was merged shows in the other incident, and is to be done there.
+    if incident.merged_into().is_none() {
+        all.extend(answers(incident));
+        if incident.closed.is_none() {
+            all.extend(tasks(incident).chain(steps(incident, known)).chain(silences(incident)));
+        }
     }
     all.sort_by(|one, other| (one.due, one.kind, &one.name).cmp(&(other.due, other.kind, &other.name)));
     all

@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 
 use super::audit::Reads;
 use super::case::Case;
-use super::read::circle_of;
+use super::read::{CLOSED, circle_of};
+use super::together::{Source, bodies};
 use super::{Incidents, Refused, known, text, titles};
 
 /// Most mails that wait which are listed; the rest comes up when they are sorted.
 const MAILS_MAX: usize = 1_000;
-/// Incidents in which something can come due.
-const DUE: [&str; 4] = [text::TASKS, text::PROCESSES, text::CLOCKS, text::ASKED];
+/// Incidents in which something can come due; of those that belong with others it may be written there.
+const DUE: [&str; 5] = [text::TASKS, text::PROCESSES, text::CLOCKS, text::ASKED, text::JOINED];
 
 /// A thing that comes due, with its incident.
 pub struct DueIn {
@@ -96,7 +97,7 @@ impl Incidents {
         let (mut all, mut reads) = (Vec::new(), Reads::default());
         for mut head in self.come_due().await? {
             let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
-            let state = self.states.of(&case, &circle, person);
+            let (state, sources) = self.to_do(person, (&case, &circle)).await?;
             head.title = titles::read(&case, &circle, person, &head.title);
             let comes_due = |content: &Content| match content {
                 Content::Task(_) | Content::Started(_) | Content::Stepped(_) => true,
@@ -106,9 +107,13 @@ impl Incidents {
                 }
                 _ => false,
             };
-            let seen = case.seen_by(&circle, person);
-            let told = seen.filter(|kept| kept.body.as_ref().is_some_and(|(_, content)| comes_due(content)));
-            reads.add(&head.number, told.filter_map(|kept| kept.marking()));
+            for (case, circle) in
+                [(&case, &circle)].into_iter().chain(sources.iter().map(|one| (&one.case, &one.circle)))
+            {
+                let seen = case.seen_by(circle, person);
+                let told = seen.filter(|kept| kept.body.as_ref().is_some_and(|(_, content)| comes_due(content)));
+                reads.add(&case.head.number, told.filter_map(|kept| kept.marking()));
+            }
             all.extend(due(&state, known(&state, now)).into_iter().map(|due| DueIn { head: head.clone(), due }));
         }
         self.audit_reads(person, reads).await?;
@@ -123,7 +128,9 @@ impl Incidents {
         let records = &self.store.records;
         let mut heads = records.open_with(&DUE).await?;
         heads.extend(records.closed_with([text::CLOCKS, text::CLOCKS_MET, text::ANSWERS, text::CLOSED]).await?);
+        heads.extend(records.incidents_with(text::JOINED).await?.into_iter().filter(|head| head.status == CLOSED));
         heads.sort_by(|one, other| one.id.cmp(&other.id));
+        heads.dedup_by(|one, other| one.id == other.id);
         Ok(heads)
     }
 
@@ -176,6 +183,12 @@ impl Incidents {
     pub async fn may_come_due(&self) -> Result<Vec<(String, u64)>, Refused> {
         let heads = self.come_due().await?;
         let mut all: BTreeMap<String, u64> = heads.into_iter().map(|head| (head.id, head.changed)).collect();
+        for head in self.store.records.incidents_with(text::JOINED).await? {
+            // What happened in another that shows here counts too.
+            if let Some(last) = all.get_mut(&head.id) {
+                *last = self.last_shown(&*self.case(&head.id).await?).await?.max(*last);
+            }
+        }
         for (id, received) in self.store.records.with_mails_held().await? {
             // Numbers of entries are times too.
             let last = all.entry(id).or_default();
@@ -191,7 +204,8 @@ impl Incidents {
     pub async fn reminders(&self, id: &str, ask: &Reminding<'_>) -> Result<(Vec<Reminder>, Option<Time>), Refused> {
         let now = ask.now;
         let case = self.case(id).await?;
-        let (circle, state) = (self.circle(&case), case.whole());
+        let circle = self.circle(&case);
+        let (state, sources) = self.whole_to_do(&case).await?;
         let mails = self.store.records.mails_held(Some(id), 0).await?;
         let mut all = due(&state, known(&state, now));
         all.extend(mails.iter().map(|row| mail_due(row, &circle)));
@@ -201,10 +215,13 @@ impl Incidents {
         let open = marked_up_to(&state.marking, ask.titles);
         for due in all {
             let Some(ahead) = stage(&due, ask.ahead_seconds, now) else { continue };
-            let is_named = open && marked_up_to(&made(&case, &due), ask.titles);
+            let is_named = open && marked_up_to(&made(&case, &sources, &due), ask.titles);
             let mut receivers = Vec::new();
             for (name, person) in due.persons.iter().filter_map(|name| ask.persons.get_key_value(name)) {
-                let theirs = seen.entry(name).or_insert_with(|| seen_due(&case, &circle, person, now));
+                if !seen.contains_key(name.as_str()) {
+                    seen.insert(name, self.seen_due((&case, &circle), person, now).await?);
+                }
+                let theirs = seen.get(name.as_str()).map_or(&[][..], Vec::as_slice);
                 // What it is called says something of others that have its name, so it is told as they see it.
                 receivers.extend(theirs.iter().find(|other| due.is(other)).map(|own| (name.clone(), own.clone())));
                 // Mails are no entries: who may say what they are sees them.
@@ -229,6 +246,20 @@ impl Incidents {
             }));
         }
         Ok((reminders, next))
+    }
+
+    /// What comes due as a person sees it: nothing where the incident is missing for the person.
+    async fn seen_due(
+        &self,
+        (case, circle): (&Case, &Circle),
+        person: &Person,
+        now: Time,
+    ) -> Result<Vec<Due>, Refused> {
+        if !may(person, Action::See, Object::Incident(circle)).allowed {
+            return Ok(Vec::new());
+        }
+        let (state, _) = self.to_do(person, (case, circle)).await?;
+        Ok(due(&state, known(&state, now)))
     }
 }
 
@@ -265,15 +296,6 @@ fn mail_due(row: &MailRow, circle: &Circle) -> Due {
     }
 }
 
-/// What comes due as a person sees it: nothing where the incident is missing for the person.
-fn seen_due(case: &Case, circle: &Circle, person: &Person, now: Time) -> Vec<Due> {
-    if !may(person, Action::See, Object::Incident(circle)).allowed {
-        return Vec::new();
-    }
-    let state = case.state_for(circle, person);
-    due(&state, known(&state, now))
-}
-
 /// Whether a marking lets titles out. What lies in a compartment or names its readers stays in.
 fn marked_up_to(marking: &Option<Marking>, tlp: Tlp) -> bool {
     let is_open =
@@ -282,7 +304,7 @@ fn marked_up_to(marking: &Option<Marking>, tlp: Tlp) -> bool {
 }
 
 /// The marking of the entry that made a thing.
-fn made(case: &Case, due: &Due) -> Option<Marking> {
+fn made(case: &Case, sources: &[Source], due: &Due) -> Option<Marking> {
     let makes = |content: &Content| match (due.kind, content) {
         (Kind::Task, Content::Task(task)) if !due.item.is_empty() => task.item == due.item,
         (Kind::Task, Content::Task(task)) => task.name == due.name,
@@ -292,9 +314,8 @@ fn made(case: &Case, due: &Due) -> Option<Marking> {
         (Kind::Step, Content::Started(started)) => due.name.split_once('/').is_some_and(|(run, _)| run == started.run),
         _ => false,
     };
-    let bodies = case.entries.iter().filter_map(|kept| kept.body.as_ref());
     // Of several that name it the strictest counts: an earlier title may be a later one.
-    bodies
+    bodies(case, sources)
         .filter(|(_, content)| makes(content))
         .map(|(body, _)| body.marking.clone())
         .max_by_key(|one| (one.tlp, !one.compartment.is_empty(), !one.persons.is_empty()))

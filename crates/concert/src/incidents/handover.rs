@@ -10,6 +10,7 @@ use concert_model::incident::marking::Marking;
 use serde_json::{Value, json};
 
 use super::case::Case;
+use super::together::{Source, bodies, seen_with};
 use super::write::{Right, wrong};
 use super::{Ask, Incidents, Refused, Written};
 
@@ -40,8 +41,8 @@ const LAST: [Role; 2] = [Role::SiteLead, Role::Coordinator];
 
 impl Moving {
     /// What a person holds in an incident, as far as who asks sees it.
-    fn of(case: &Case, circle: &Circle, asker: &Person, wanted: &HandOver) -> Self {
-        let state = case.state_for(circle, asker);
+    fn of((case, circle): (&Case, &Circle), sources: &[Source], asker: &Person, wanted: &HandOver) -> Self {
+        let state = seen_with((case, circle), asker, sources);
         let said =
             || case.seen_by(circle, asker).filter_map(|kept| kept.body.as_ref().map(|(_, content)| (kept, content)));
         let speaks = |role: Role, party: &str| {
@@ -65,7 +66,9 @@ impl Moving {
         let open = state.tasks.values().filter(|task| wanted.open_tasks && !task.done && task.person == wanted.from);
         for task in open {
             let is_it = |content: &Content| matches!(content, Content::Task(other) if other == task);
-            let marking = said().filter(|(_, content)| is_it(content)).filter_map(|(kept, _)| kept.marking()).last();
+            // What shows here of another incident is as the person sees it there.
+            let marking =
+                bodies(case, sources).filter(|(_, content)| is_it(content)).last().map(|(body, _)| &body.marking);
             tasks.extend(marking.map(|marking| (task.clone(), marking.clone())));
         }
         Self { roles, tasks }
@@ -126,13 +129,14 @@ impl HandOver {
     fn moving(
         &self,
         (case, circle): (&Case, &Circle),
+        sources: &[Source],
         asker: &Person,
         receiver: Option<&Person>,
     ) -> Result<Moving, Refused> {
         if self.from == self.to {
             return Err(wrong(format!("`{}` is whom it goes from and to", self.to)));
         }
-        let moving = Moving::of(case, circle, asker, self);
+        let moving = Moving::of((case, circle), sources, asker, self);
         if moving == Moving::default() {
             return Err(wrong(match self.role {
                 Some(role) => format!("{} is not {} here", self.from, role.word()),
@@ -157,7 +161,8 @@ impl Incidents {
     pub async fn hand_over_preview(&self, ask: Ask<'_>, name: &str, wanted: &HandOver) -> Result<Moving, Refused> {
         let (case, circle) = self.find(ask.person, name).await?;
         let receiver = self.receiver(&wanted.to).await?;
-        let moving = wanted.moving((&case, &circle), ask.person, receiver.as_ref())?;
+        let sources = self.sources(ask.person, &case).await?;
+        let moving = wanted.moving((&case, &circle), &sources, ask.person, receiver.as_ref())?;
         if let Some(draft) = moving.drafts(wanted).first() {
             self.admit(ask.person, &case, draft)?;
         }
@@ -167,8 +172,14 @@ impl Incidents {
     /// Hands over what one answers for, all of it or nothing.
     pub async fn hand_over(&self, ask: Ask<'_>, name: &str, wanted: &HandOver) -> Result<Written, Refused> {
         let receiver = self.receiver(&wanted.to).await?;
+        let sources = match self.find(ask.person, name).await {
+            Ok((case, _)) => self.sources(ask.person, &case).await?,
+            // Whether it may be seen at all is said where it is written.
+            Err(Refused::Missing) => Vec::new(),
+            Err(refused) => return Err(refused),
+        };
         self.write_made(ask, name, Right::OfContent, |case, circle| {
-            Ok(wanted.moving((case, circle), ask.person, receiver.as_ref())?.drafts(wanted))
+            Ok(wanted.moving((case, circle), &sources, ask.person, receiver.as_ref())?.drafts(wanted))
         })
         .await
     }

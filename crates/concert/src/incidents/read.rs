@@ -28,7 +28,7 @@ const ROWS_MAX: usize = 60_000;
 pub type Filter = HeadFilter;
 
 /// How a list shows that an incident is closed.
-const CLOSED: &str = "closed";
+pub(super) const CLOSED: &str = "closed";
 /// By what entries are found that are answers, and that close.
 const LATE: [&str; 2] = [text::ANSWERS, text::CLOSED];
 
@@ -157,7 +157,9 @@ impl Incidents {
         filter.classification.as_deref().map_or(Ok(()), text::classification)?;
         filter.below = slice.below;
         if filter.late {
-            filter.among = Some(self.store.records.answered_late(LATE, None).await?);
+            let mut among = self.store.records.answered_late(LATE, None).await?;
+            among.extend(self.store.records.incidents_with(text::JOINED).await?.into_iter().map(|head| head.id));
+            filter.among = Some(among);
         }
         let (mut rows, mut looked, mut markings) = (Vec::new(), 0, Vec::new());
         // Those that were decided about: given, or not to be seen at all.
@@ -259,7 +261,10 @@ impl Incidents {
         if closed.is_empty() {
             return Ok(());
         }
-        let late: HashSet<String> = self.store.records.answered_late(LATE, Some(&closed)).await?.into_iter().collect();
+        let mut late: HashSet<String> =
+            self.store.records.answered_late(LATE, Some(&closed)).await?.into_iter().collect();
+        // The answer may be written in another that shows there.
+        late.extend(self.store.records.incidents_with(text::JOINED).await?.into_iter().map(|head| head.id));
         for row in rows.iter_mut().filter(|row| late.contains(&row.head.id)) {
             row.late_answers = self.late_answers(person, &row.head).await?;
         }
@@ -269,7 +274,7 @@ impl Incidents {
     /// Answers that came after an incident was closed, as far as a person sees them.
     async fn late_answers(&self, person: &Person, head: &Head) -> Result<usize, Refused> {
         let Some((case, circle)) = self.found_as(person, head).await? else { return Ok(0) };
-        Ok(self.states.of(&case, &circle, person).late_answers().count())
+        Ok(self.to_do(person, (&case, &circle)).await?.0.late_answers().count())
     }
 
     /// Whom entries are for that came where a part of the list begins or later, by incident.
@@ -310,14 +315,6 @@ impl Incidents {
         let (_, circle) = self.find(person, name).await?;
         let is_open = |action: &Action| may(person, *action, Object::Incident(&circle)).allowed;
         Ok(Action::of_incidents().filter(is_open).map(Action::word).collect())
-    }
-
-    /// The state of an incident as a person sees it, by its own entries alone: what is written into it
-    /// builds on that.
-    pub async fn own(&self, person: &Person, name: &str) -> Result<Arc<Incident>, Refused> {
-        let (case, circle) = self.find(person, name).await?;
-        self.audit_read(person, &case.head.number, case.markings(&circle, person)).await?;
-        Ok(self.states.of(&case, &circle, person))
     }
 
     /// Entries that a person may see, in the order in which they came, behind a number; those of incidents

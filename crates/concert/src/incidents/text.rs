@@ -254,6 +254,8 @@ pub(super) const CLOCKS_MET: &str = "clock-met/1";
 pub(super) const ANSWERS: &str = "message/1";
 /// Incidents in which a party was asked to answer by some time.
 pub(super) const ASKED: &str = "asked";
+/// Incidents that belong with others.
+pub(super) const JOINED: &str = "joined/1";
 /// Incidents that were closed.
 pub(super) const CLOSED: &str = "status/1";
 
@@ -323,6 +325,7 @@ pub(super) fn findable(content: &Content) -> Findable {
             found.observables.push((KIND.into(), ASKED.into()));
         }
         Content::Task(_) => found.observables.push((KIND.into(), TASKS.into())),
+        Content::Joined(_) => found.observables.push((KIND.into(), JOINED.into())),
         Content::EvidenceAdded(added) => {
             named("hash", &added.sha256, &mut found);
             // What became evidence with the very bytes is the same, whoever wrote it.

@@ -169,3 +169,114 @@ async fn a_split_takes_nothing_from_the_meeting_points() {
     step(&site, &anna, &one, "notify").await.unwrap();
     step(&site, &anna, &one, "indicators").await.unwrap();
 }
+
+fn task(person: &str) -> Task {
+    let (name, title, due) = ("call".to_owned(), "Call the bank".to_owned(), Some(NOW.0 + 1));
+    Task { name, title, role: None, person: person.into(), due, done: false, item: String::new() }
+}
+
+async fn asked(site: &Site, person: &Person, number: &str) {
+    write(site, person, number, "party", json!({"party": "Net A", "status": "told", "text": ""})).await.unwrap();
+    let message = json!({"party": "Net A", "incoming": false, "message_id": "a@x.example", "address": "a@net.example",
+        "subject": "s", "text": "t", "notice": "", "answer_by": NOW.to_string()});
+    let message = Content::from_person("message", message.as_object().unwrap().clone()).unwrap();
+    site.incidents.write(Ask::new(person, NOW), number, vec![draft(message, None)]).await.unwrap();
+}
+
+async fn due(site: &Site, person: &Person) -> Vec<(String, &'static str, String)> {
+    let all = site.incidents.due(person, NOW.plus_seconds(60)).await.unwrap();
+    all.into_iter().map(|one| (one.head.number, one.due.kind.word(), one.due.name)).collect()
+}
+
+/// INVARIANT: what is to be done is due in exactly one incident, the one that goes on, and is handed over there.
+#[tokio::test]
+async fn what_is_to_be_done_is_due_where_it_goes_on() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Red));
+    let (one, two) = (open(&site, &anna, "one", Tlp::Amber).await, open(&site, &anna, "two", Tlp::Amber).await);
+    let written = site.incidents.write(Ask::new(&anna, NOW), &one, vec![draft(task("anna"), None)]).await.unwrap();
+    let seq = written.entries[0]["seq"].as_u64().unwrap();
+    asked(&site, &anna, &one).await;
+    let both = |number: &str| {
+        vec![(number.to_owned(), "silence", "Net A".to_owned()), (number.to_owned(), "task", "call".to_owned())]
+    };
+    assert_eq!(due(&site, &anna).await, both(&one));
+    merge(&site, &anna, &one, &two, true).await;
+    assert_eq!(due(&site, &anna).await, both(&two));
+    // Reminders say the same.
+    let persons = BTreeMap::from([("anna".to_owned(), anna.clone())]);
+    let now = NOW.plus_seconds(60);
+    let ask = Reminding { ahead_seconds: &[], titles: Tlp::Red, persons: &persons, now };
+    let mut told = Vec::new();
+    for (id, _) in site.incidents.may_come_due().await.unwrap() {
+        for one in site.incidents.reminders(&id, &ask).await.unwrap().0 {
+            told.push((one.incident[1].clone(), one.due.kind.word(), one.receiver, one.is_named));
+        }
+    }
+    told.sort();
+    let want = |kind| (two.clone(), kind, "anna".to_owned(), true);
+    assert_eq!(told, [want("silence"), want("task")]);
+    // Handed over, it is the other's, and stays so.
+    let over = HandOver { from: "anna".into(), to: "ben".into(), role: None, open_tasks: true };
+    for name in ["anna", "ben"] {
+        add_user(&site, name).await;
+    }
+    let moving = site.incidents.hand_over_preview(Ask::new(&anna, NOW), &two, &over).await.unwrap();
+    assert_eq!(moving.rows().iter().filter(|row| row["kind"] == "task").count(), 1);
+    site.incidents.hand_over(Ask::new(&anna, NOW), &two, &over).await.unwrap();
+    assert_eq!(due(&site, &ben).await, both(&two));
+    let shown = site.incidents.show(&ben, &two).await.unwrap();
+    assert_eq!(shown.tasks.values().map(|task| task.person.as_str()).collect::<Vec<_>>(), ["ben"]);
+    merge(&site, &anna, &one, &two, false).await;
+    // What was split off goes on in the new one, also the wait for a party.
+    let (parties, entries) = (vec!["Net A".into()], vec![seq]);
+    let three = split(&site, &anna, &one, Chosen { parties, entries, ..Chosen::default() }).await;
+    let of_both: Vec<_> = due(&site, &anna).await.into_iter().filter(|(number, ..)| *number != two).collect();
+    assert_eq!(of_both, both(&three));
+}
+
+async fn add_user(site: &Site, name: &str) {
+    let user = User {
+        name: name.into(),
+        full_name: name.into(),
+        mail: format!("{name}@cert.example"),
+        standing: vec!["handler".parse().unwrap()],
+        clearance: Tlp::Red,
+        disabled: false,
+        made: NOW,
+    };
+    let password = NewPassword { hash: String::new(), once: false };
+    let by = By { who: "root".into(), from: String::new(), at: NOW };
+    assert!(site.incidents.store.records.add_user(&user, &password, &by).await.unwrap());
+}
+
+/// An answer to what was sent from a merged incident is late where the work was closed.
+#[tokio::test]
+async fn an_answer_to_a_merged_incident_is_late_where_the_work_was_closed() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let (one, two) = (open(&site, &anna, "one", Tlp::Amber).await, open(&site, &anna, "two", Tlp::Amber).await);
+    asked(&site, &anna, &one).await;
+    merge(&site, &anna, &one, &two, true).await;
+    write(&site, &anna, &two, "status", json!({"status": "closed", "reason": "x"})).await.unwrap();
+    assert_eq!(due(&site, &anna).await, []);
+    // As mail it lands in the conversation that it answers.
+    let answer = json!({"party": "Net A", "incoming": true, "message_id": "b@net.example", "address": "a@net.example",
+        "subject": "late", "text": "t", "notice": ""});
+    let case = site.incidents.case(&site.incidents.find(&anna, &one).await.unwrap().0.id).await.unwrap();
+    let (itself, mut change) = (Person::operator("root"), site.incidents.store.records.change().await.unwrap());
+    let drafts = vec![said("message", answer)];
+    site.incidents.write_within(&mut change, Ask::new(&itself, NOW), Case::clone(&case), drafts).await.unwrap();
+    site.incidents.store.records.commit(change).await.unwrap();
+    assert_eq!(due(&site, &anna).await, [(two.clone(), "answer", "Net A".to_owned())]);
+    for late in [true, false] {
+        let filter = Filter { late, ..Filter::default() };
+        let (rows, _) = site.incidents.list(&anna, filter, Slice { limit: 9, below: None }).await.unwrap();
+        let rows: Vec<_> = rows.into_iter().map(|row| (row.head.number, row.late_answers)).collect();
+        assert!(rows.contains(&(two.clone(), 1)), "{rows:?}");
+    }
+    // Closed again, it was seen.
+    let again = vec![said("status", json!({"status": "closed", "reason": "seen"}))];
+    site.incidents.write(Ask::new(&anna, NOW.plus_seconds(9)), &two, again).await.unwrap();
+    assert_eq!(due(&site, &anna).await, []);
+}
