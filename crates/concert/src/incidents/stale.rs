@@ -1,13 +1,13 @@
 //! What somebody changed since a person looked: two that change the same thing do not overwrite each other unseen.
 //!
-//! What is only added (notes, observables, flows, evidence) is never stale, nor are steps of processes, about which
-//! the engine decides.
+//! What is only added (notes, observables, flows, evidence) is never stale. Of a step of a process is told that somebody
+//! settled it meanwhile; all else about it the engine decides.
 
 use std::sync::Arc;
 
 use concert_model::Problem;
 use concert_model::access::Circle;
-use concert_model::incident::content::Content;
+use concert_model::incident::content::{Content, Deed};
 use concert_model::incident::draft::Draft;
 
 use super::case::Case;
@@ -21,6 +21,8 @@ fn thing(content: &Content) -> Option<Vec<&str>> {
         Content::Rated(_) => vec!["severity"],
         Content::Moved(_) => vec!["status"],
         Content::Marked(_) => vec!["marking"],
+        Content::Remarked(marked) => vec!["marking", &marked.site],
+        Content::Stepped(stepped) => vec!["step", &stepped.run, &stepped.step],
         Content::RoleMoved(moved) => vec!["role", moved.role.word(), &moved.person, &moved.party],
         Content::Finding(finding) => vec!["finding", &finding.name, &finding.item],
         Content::Indicated(shown) => vec!["indicators", &shown.finding, &shown.item],
@@ -42,8 +44,18 @@ fn thing(content: &Content) -> Option<Vec<&str>> {
     })
 }
 
+/// The line of evidence that it is about, or the entry that it marks.
 fn line(content: &Content) -> u64 {
-    if let Content::Happened(item) = content { item.line } else { 0 }
+    match content {
+        Content::Happened(item) => item.line,
+        Content::Remarked(marked) => marked.sequence,
+        _ => 0,
+    }
+}
+
+/// Whether a step stands as before after it: whoever asks to hold it, or holds it, leaves it open.
+fn leaves_open(content: &Content) -> bool {
+    matches!(content, Content::Stepped(stepped) if matches!(stepped.deed, Deed::Asked | Deed::Held))
 }
 
 /// Whether what these entries change is as it was when the person looked last; else what changed it, as entries
@@ -59,7 +71,8 @@ pub(super) fn check(case: &Case, circle: &Circle, ask: Ask<'_>, drafts: &[Draft]
     let changes: Vec<(Vec<&str>, u64)> =
         drafts.iter().filter_map(|draft| Some((thing(&draft.content)?, line(&draft.content)))).collect();
     let changed = |content: &Content| {
-        thing(content).is_some_and(|thing| changes.iter().any(|(one, at)| *one == thing && *at == line(content)))
+        !leaves_open(content)
+            && thing(content).is_some_and(|thing| changes.iter().any(|(one, at)| *one == thing && *at == line(content)))
     };
     let is_one = |kept: &&Arc<Kept>| kept.seq > seen && kept.body.as_ref().is_some_and(|(_, content)| changed(content));
     let came = case.seen_by(circle, person).filter(is_one);

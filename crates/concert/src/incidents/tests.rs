@@ -1147,3 +1147,44 @@ async fn an_entry_that_is_marked_otherwise_is_read_by_those_whom_the_new_marking
     let stays = site.incidents.erase_entry(ask(&root), &number, of("entry-marking/1"), "x").await.unwrap_err();
     assert!(format!("{stays:?}").contains("stays"), "{stays:?}");
 }
+
+pub(super) fn told(party: &str) -> PartyMoved {
+    PartyMoved { party: party.into(), status: PartyStatus::Told, text: String::new() }
+}
+
+/// Of two that mark one entry, or settle one step, the later learns of the other.
+#[tokio::test]
+async fn markings_of_entries_and_steps_are_not_overwritten_unseen() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Red));
+    let scanning = concert_model::incident::process::shipped().into_iter().find(|one| one.name == "scanning").unwrap();
+    let drafts = vec![note("one", None), note("two", None), draft(scanning.start("r"), None)];
+    let opened = site.incidents.open(Ask::new(&anna, NOW), new("one", Marking::of(Tlp::Amber), drafts)).await.unwrap();
+    let number = opened.number.as_str();
+    let of = |text: &str| {
+        let entry = opened.entries.iter().find(|entry| entry["content"]["text"] == text).unwrap();
+        entry["seq"].as_u64().unwrap()
+    };
+    let seen = opened.entries.last().unwrap()["seq"].as_u64();
+    let mark = async |person: &Person, seq: u64, seen, marking: Marking| {
+        let marked = Marked { marking, reason: "x".into() };
+        site.incidents.mark_entry(Ask { seen, ..Ask::new(person, NOW) }, number, seq, marked).await
+    };
+    let red = Marking { persons: vec!["anna".into(), "ben".into()], ..Marking::of(Tlp::Red) };
+    let closed = mark(&ben, of("one"), seen, red).await.unwrap();
+    let stale = mark(&anna, of("one"), seen, Marking::of(Tlp::Green)).await;
+    let Err(Refused::Stale(changed)) = stale else { panic!("{stale:?}") };
+    assert_eq!((changed[0]["author"].as_str(), &changed), (Some("ben"), &closed.entries));
+    // The other entry is as it was, and who saw the change may change it again.
+    mark(&anna, of("two"), seen, Marking::of(Tlp::Green)).await.unwrap();
+    mark(&anna, of("one"), changed[0]["seq"].as_u64(), Marking::of(Tlp::Amber)).await.unwrap();
+    let step = async |person: &Person, seen| {
+        let done = json!({"run": "r", "step": "triage", "deed": "done", "outcome": "", "until": null, "reason": "x"});
+        let drafts = vec![draft(Content::read("step/1", &done), None)];
+        site.incidents.write(Ask { seen, ..Ask::new(person, NOW) }, number, drafts).await
+    };
+    let done = step(&ben, seen).await.unwrap();
+    let Err(Refused::Stale(changed)) = step(&anna, seen).await else { panic!("it is stale") };
+    assert_eq!(changed, done.entries);
+    assert!(matches!(step(&anna, None).await, Err(Refused::Wrong(_))));
+}

@@ -129,7 +129,7 @@ pub(super) struct MarkArgs {
     /// Number or identity of the incident.
     incident: String,
     /// One of its entries, by its number in the log; else the whole incident.
-    #[arg(long, value_name = "SEQ", conflicts_with = "seen")]
+    #[arg(long, value_name = "SEQ")]
     entry: Option<u64>,
     #[command(flatten)]
     marking: MarkingArgs,
