@@ -530,6 +530,23 @@ pub async fn open_with(change: &mut Change<'_>, kind: &str, value: &str, limit: 
     Ok(rows.iter().map(head).collect())
 }
 
+/// The same with those that are closed and belong with others, which are found by the last value.
+pub async fn known_with(
+    change: &mut Change<'_>,
+    kind: &str,
+    value: &str,
+    joined: &str,
+    limit: u32,
+) -> Result<Vec<Head>, Problem> {
+    let query = sqlx::query(
+        "SELECT * FROM incident WHERE id IN (SELECT incident FROM observable WHERE value = ?1 AND kind = ?2)
+         AND (status <> 'closed' OR id IN (SELECT incident FROM observable WHERE value = ?3 AND kind = 'kind'))
+         ORDER BY opened DESC, id DESC LIMIT ?4",
+    );
+    let rows = query.bind(value).bind(kind).bind(joined).bind(limit).fetch_all(&mut **change).await.map_err(trouble)?;
+    Ok(rows.iter().map(head).collect())
+}
+
 /// Number of incidents with an entry since a moment that names this value as what `kind` says.
 pub async fn count_with(change: &mut Change<'_>, kind: &str, value: &str, since: Time) -> Result<u64, Problem> {
     let query = sqlx::query_scalar(

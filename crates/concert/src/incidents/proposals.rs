@@ -3,6 +3,9 @@
 //! A proposal is an entry, marked like what made the host known, so that it tells nobody of the host who
 //! does not know of it. A person takes it up or not, with a reason.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -20,8 +23,9 @@ use concert_store::records::{Change, keep_part, part};
 
 use super::case::Case;
 use super::caught::tell;
+use super::read::CLOSED;
 use super::write::{absent, wrong};
-use super::{Ask, Incidents, Refused};
+use super::{Ask, Incidents, Refused, text};
 
 /// Proposals of an incident in a day; what is more is counted.
 const PROPOSALS_OF_DAY: usize = 50;
@@ -117,7 +121,7 @@ impl Incidents {
         for some in met.chunk_by(|one, other| one.host == other.host) {
             let Some(host) = some.first().map(|one| &one.host) else { continue };
             let more = too_many.get(host).copied().unwrap_or(0);
-            for head in incidents::open_with(change, "host", host, INCIDENTS_OF_HOST).await? {
+            for head in self.with_host(change, host).await? {
                 match of_incident.iter_mut().find(|(known, _, _)| known.id == head.id) {
                     Some((_, all, left)) => {
                         all.extend_from_slice(some);
@@ -140,6 +144,24 @@ impl Incidents {
         Ok(())
     }
 
+    /// Incidents that go on and know a host, also of what was split off for them.
+    async fn with_host(&self, change: &mut Change<'_>, host: &str) -> Result<Vec<Head>, Problem> {
+        let mut all: Vec<Head> = Vec::new();
+        for head in incidents::known_with(change, "host", host, text::JOINED, INCIDENTS_OF_HOST).await? {
+            let case = self.case_in(change, &head.id).await?;
+            for ((how, id), entries) in &case.head.split {
+                let is_there = how == "split-to" && case.part(entries).iter().any(|kept| names(kept, host));
+                if is_there && let Some(other) = incidents::named_in(change, id).await? {
+                    all.push(other);
+                }
+            }
+            all.push(head);
+        }
+        let mut seen = BTreeSet::new();
+        all.retain(|head| head.status != CLOSED && seen.insert(head.id.clone()));
+        Ok(all)
+    }
+
     async fn propose_in(
         &self,
         change: &mut Change<'_>,
@@ -157,7 +179,13 @@ impl Incidents {
             true => self.states.of(&case, &circle, &itself),
             false => Arc::new(case.state_for(&circle, &itself)),
         };
-        let known = Known::of(&case, &state, &met);
+        let (mut state, mut entries) = (state, Vec::from_iter(case.entries.iter().cloned()));
+        if case.head.split.keys().any(|(how, _)| how == "split-from") {
+            let together = self.together_in(change, &itself, &case).await?;
+            state = Arc::new(together.seen(&itself, (&case, &circle)));
+            entries.extend(together.parts());
+        }
+        let known = Known::of(&entries, &state, &met);
         let mut room = PROPOSALS_OF_DAY.saturating_sub(proposed_on(&case, now.day()));
         let (mut drafts, mut left) = (Vec::new(), more);
         for met in met.iter().filter(|met| known.is_news(met)) {
@@ -218,7 +246,7 @@ pub(super) fn strictness(marking: &Marking) -> (bool, Tlp) {
 }
 
 impl<'i> Known<'i> {
-    fn of(case: &'i Case, state: &'i Incident, met: &[Met]) -> Self {
+    fn of(entries: &'i [Arc<super::Kept>], state: &'i Incident, met: &[Met]) -> Self {
         let hosts: BTreeSet<&str> = met.iter().map(|met| &*met.host).collect();
         let mut known = Self {
             state,
@@ -240,14 +268,9 @@ impl<'i> Known<'i> {
         for proposed in state.proposals.values() {
             known.proposed.insert((&proposed.from, &proposed.to, proposed.port, &proposed.text));
         }
-        for kept in case.entries.iter() {
+        for kept in entries {
             let Some((body, content)) = &kept.body else { continue };
-            let named: [&str; 2] = match content {
-                Content::Relation(relation) => [&relation.from, &relation.to],
-                Content::HostHeld(held) => [&held.host, ""],
-                _ => continue,
-            };
-            for host in named.into_iter().filter(|host| hosts.contains(host)) {
+            for host in hosts_in(content).into_iter().filter(|host| hosts.contains(host)) {
                 let most_open = known.markings.entry(host).or_insert(&body.marking);
                 if strictness(&body.marking) < strictness(most_open) {
                     *most_open = &body.marking;
@@ -281,6 +304,33 @@ impl<'i> Known<'i> {
         }
         Some(marking)
     }
+}
+
+/// The hosts that an entry names as such.
+fn hosts_in(content: &Content) -> [&str; 2] {
+    match content {
+        Content::Relation(relation) => [&relation.from, &relation.to],
+        Content::HostHeld(held) => [&held.host, ""],
+        _ => ["", ""],
+    }
+}
+
+fn names(kept: &super::Kept, host: &str) -> bool {
+    kept.body.as_ref().is_some_and(|(_, content)| hosts_in(content).contains(&host))
+}
+
+/// The events by which proposals are called, where all of these answer one.
+pub(super) fn all_answered(drafts: &[Draft]) -> Option<Vec<String>> {
+    let event = |draft: &Draft| match &draft.content {
+        Content::ProposalAnswered(answer) => Some(answer.event.clone()),
+        _ => None,
+    };
+    drafts.iter().map(event).collect::<Option<Vec<String>>>().filter(|events| !events.is_empty())
+}
+
+/// Whether an incident has these proposals.
+pub(super) fn has(state: &Incident, events: &[String]) -> bool {
+    events.iter().all(|event| state.proposals.contains_key(event))
 }
 
 /// What is written when a proposal is answered: the answer, and the flow and the event where it is taken up. They are

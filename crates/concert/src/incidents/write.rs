@@ -29,8 +29,8 @@ use super::read::Heads;
 use super::refers::{Check, Outside};
 use super::together::Together;
 use super::{
-    Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, report, stale, text, titles,
-    unseen,
+    Ask, Incidents, Refused, audit, effort, entry_json, follow, items, joins, proof, proposals, report, stale, text,
+    titles, unseen,
 };
 
 /// How long the answer to a request is kept that may be sent again, in microseconds: two days.
@@ -184,6 +184,12 @@ impl Incidents {
     pub async fn write(&self, ask: Ask<'_>, name: &str, mut drafts: Vec<Draft>) -> Result<Written, Refused> {
         by_hand(&mut drafts)?;
         effort::own(&mut drafts, ask.person);
+        // A proposal that shows here is answered where it was made.
+        let home = match proposals::all_answered(&drafts) {
+            Some(events) => Some(self.home_of(ask.person, name, |state| proposals::has(state, &events)).await?),
+            None => None,
+        };
+        let name = home.as_deref().unwrap_or(name);
         self.name_parties(ask.person, Some(name), &mut drafts).await?;
         let outside = Box::pin(self.outside(ask.person, Some(name), &drafts)).await?;
         outside.ending_clocks(&mut drafts);
