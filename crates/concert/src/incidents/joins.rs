@@ -477,6 +477,14 @@ impl Incidents {
         }
     }
 
+    /// Who has to do with the other incident, where an entry says that this one belongs with it.
+    pub(super) async fn other_of(&self, kept: &Kept) -> Result<Option<Circle>, Problem> {
+        match &kept.body {
+            Some((_, Content::Joined(joined))) => Ok(Some(self.circle(&*self.case(&joined.incident).await?))),
+            _ => Ok(None),
+        }
+    }
+
     /// Entries of an incident that say to which others it belongs, as far as a person does not see these.
     pub(super) async fn hidden_joins(&self, person: &Person, case: &Case) -> Result<HashSet<u64>, Refused> {
         let mut hidden = HashSet::new();

@@ -533,7 +533,15 @@ impl Incidents {
             true => Object::Incident(&circle),
             false => Object::Item { circle: &circle, marking, author },
         };
+        let joined = self.other_of(kept).await?;
+        // To which incident another belongs, knows whoever sees both.
+        let of_other = |other: &Person| {
+            let sees = may(other, Action::See, Object::Incident(joined.as_ref()?));
+            let reason = format!("does not see the incident that it is joined with: {}", sees.reason);
+            (!sees.allowed).then_some(Decision { reason, ..sees })
+        };
         let decide = |other: &Person| match content {
+            Content::Joined(_) if let Some(hidden) = of_other(other) => hidden,
             Content::RoleMoved(moved) if !moved.party.is_empty() => {
                 let sees = sees_speakers(other, &circle, &moved.party);
                 if sees.allowed { may(other, action, object) } else { sees }
@@ -544,7 +552,7 @@ impl Incidents {
             _ => may(other, action, object),
         };
         // To ask who sees an entry is to know of it: for the one who asks, what is hidden is not there.
-        if !may(ask.person, Action::AskWho, object).allowed {
+        if !may(ask.person, Action::AskWho, object).allowed || of_other(ask.person).is_some() {
             return Err(Refused::Missing);
         }
         Ok(others.iter().map(decide).collect())

@@ -1188,3 +1188,34 @@ async fn markings_of_entries_and_steps_are_not_overwritten_unseen() {
     assert_eq!(changed, done.entries);
     assert!(matches!(step(&anna, None).await, Err(Refused::Wrong(_))));
 }
+
+/// Who may know to which incident another belongs is answered as it is shown.
+#[tokio::test]
+async fn who_sees_a_join_is_who_sees_both() {
+    let site = site().await;
+    let (anna, hen) = (user("anna", &["handler"], Tlp::Red), user("hen", &["handler"], Tlp::Amber));
+    let opened = async |title: &str, marking: Marking| {
+        site.incidents.open(Ask::new(&anna, NOW), new(title, marking, Vec::new())).await.unwrap().number
+    };
+    let one = opened("one", Marking::of(Tlp::Amber)).await;
+    let two = opened("two", Marking { persons: vec!["anna".into()], ..Marking::of(Tlp::Red) }).await;
+    let three = opened("three", Marking::of(Tlp::Amber)).await;
+    let leads = RoleMoved { role: Role::Coordinator, person: "hen".into(), party: String::new(), holds: true };
+    site.incidents.write(Ask::new(&anna, NOW), &one, vec![draft(leads, None)]).await.unwrap();
+    for parent in [&two, &three] {
+        site.incidents.join(Ask::new(&anna, NOW), Join::Parent, (&one, parent), true, "x").await.unwrap();
+    }
+    let (case, _) = site.incidents.find(&anna, &one).await.unwrap();
+    let log = site.incidents.log(&hen, &one, 0, 100).await.unwrap();
+    let persons = [anna.clone(), hen.clone()];
+    assert_eq!(case.joins.len(), 2);
+    for kept in &case.joins {
+        let decided = site.incidents.why(Ask::new(&anna, NOW), &one, Some(kept.seq), &persons, Action::See).await;
+        let decided: Vec<bool> = decided.unwrap().iter().map(|decision| decision.allowed).collect();
+        let is_read = log.iter().any(|one| one.seq == kept.seq);
+        assert_eq!(decided, [true, is_read]);
+        let asked = site.incidents.why(Ask::new(&hen, NOW), &one, Some(kept.seq), &persons, Action::See).await;
+        assert!(is_read || asked == Err(Refused::Missing), "{asked:?}");
+    }
+    assert_eq!(log.iter().filter(|kept| case.joins.iter().any(|join| join.seq == kept.seq)).count(), 1);
+}
