@@ -70,6 +70,12 @@ fn rules(person: &Person, state: &Incident, now: Time, content: &Content) -> Res
         Content::Stepped(stepped) => {
             let process = process_of(state, &stepped.run)?;
             let Some(run) = state.runs.get(&stepped.run) else { return Err(Refused::Missing) };
+            if !matches!(stepped.deed, Deed::Chosen | Deed::Defaulted) && !stepped.outcome.is_empty() {
+                let deed = text::word(stepped.deed);
+                let problem =
+                    Problem::new(format!("`outcome` of `{}` is for a decision, not for `{deed}`", stepped.step));
+                return Err(Refused::Wrong(problem.hint("leave it out, or choose with the deed `chosen`")));
+            }
             let progress = Progress::of(&process, run, state, known(state, now));
             progress.may(stepped).map_err(|why| Refused::Wrong(with_hint(&process, stepped, why)))?;
             if stepped.deed == Deed::Asked && progress.has_asked(&stepped.step, &person.name) {

@@ -393,6 +393,13 @@ impl<'a> Check<'a> {
             Content::Release(release) => self.party("`party` of release/1", &release.party),
             Content::RoleMoved(moved) => self.role(circle, moved),
             Content::Task(task) => self.task(circle, task),
+            // Without a party it takes back whose a host is, and says nothing of one that is nobody's.
+            Content::HostHeld(held) if held.party.is_empty() && !self.state.hosts.contains_key(&held.host) => {
+                let problem = Problem::new(format!("`party` of host/1 is empty, and {} is nobody's here", held.host));
+                Err(Refused::Wrong(problem.hint(
+                    "name the party that it belongs to; of a host whose owner is not known an observable or a flow tells",
+                )))
+            }
             Content::HostHeld(held) => self.party("`party` of host/1", &held.party),
             Content::TellingHeld(held) => self.party("`party` of hold/1", &held.party),
             Content::TellingOrdered(order) => {

@@ -1219,3 +1219,42 @@ async fn who_sees_a_join_is_who_sees_both() {
     }
     assert_eq!(log.iter().filter(|kept| case.joins.iter().any(|join| join.seq == kept.seq)).count(), 1);
 }
+
+/// What says nothing is not taken: a host of nobody, a run without a name, an outcome of what is no decision.
+#[tokio::test]
+async fn what_would_say_nothing_is_refused() {
+    let (site, anna) = (site().await, user("anna", &["handler"], Tlp::Red));
+    let opened = site.incidents.open(Ask::new(&anna, NOW), new("one", Marking::of(Tlp::Amber), Vec::new())).await;
+    let number = opened.unwrap().number;
+    let write = async |content: Content| match site
+        .incidents
+        .write(Ask::new(&anna, NOW), &number, vec![draft(content, None)])
+        .await
+    {
+        Err(Refused::Wrong(problem)) => format!("{} ({})", problem.what, problem.hint),
+        Ok(_) => String::new(),
+        other => panic!("{other:?}"),
+    };
+    let refused = async |content: Content, want: &str| {
+        let told = write(content).await;
+        assert!(told.contains(want), "{told}");
+    };
+    let held = |party: &str| Content::from(HostHeld { host: "192.0.2.7".into(), party: party.into() });
+    refused(held(""), "`party` of host/1 is empty, and 192.0.2.7 is nobody's here").await;
+    assert_eq!(write(told("Net").into()).await + &write(held("Net")).await + &write(held("")).await, "");
+    refused(held(""), "nobody's here").await;
+    let scanning = concert_model::incident::process::shipped().into_iter().find(|one| one.name == "scanning").unwrap();
+    for run in ["", "Bad Name", &"x".repeat(200)] {
+        refused(scanning.start(run).into(), "is no name of a run (write small letters").await;
+    }
+    assert_eq!(write(scanning.start("scanning-2").into()).await, "");
+    let step =
+        json!({"run": "scanning-2", "step": "triage", "deed": "done", "outcome": "yes", "until": null, "reason": "x"});
+    refused(Content::read("step/1", &step), "`outcome` of `triage` is for a decision, not for `done`").await;
+    let answer = |verdict: &str| {
+        let answers = json!([{"step": "triage", "verdict": verdict, "text": " "}]);
+        Content::read("feedback/1", &json!({"run": "scanning-2", "answers": answers}))
+    };
+    refused(answer("late"), "`text` of the answer `late` about `triage` is empty").await;
+    assert_eq!(write(answer("useless")).await, "");
+}

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use concert_model::host::domain;
 pub(super) use concert_model::host::is_hidden;
 use concert_model::incident::Status;
-use concert_model::incident::content::{Answer, Content, Started, TEXT_BYTES_MAX};
+use concert_model::incident::content::{Answer, Content, Started, TEXT_BYTES_MAX, Verdict};
 use concert_model::incident::marking::Marking;
 use concert_model::incident::process;
 use concert_model::keys::Source;
@@ -204,6 +204,12 @@ fn answers(answers: &[Answer]) -> Result<(), Refused> {
     }
     for answer in answers {
         name("step", &answer.step)?;
+        // That a step was not needed says enough.
+        if answer.verdict != Verdict::Useless && answer.text.trim().is_empty() {
+            let word = answer.verdict.word();
+            let problem = Problem::new(format!("`text` of the answer `{word}` about `{}` is empty", answer.step));
+            return Err(Refused::Wrong(problem.hint("say what is missing, or why it came too late")));
+        }
         prose("text", &answer.text)?;
     }
     Ok(())
@@ -211,6 +217,10 @@ fn answers(answers: &[Answer]) -> Result<(), Refused> {
 
 /// What begins is a process that this version can follow, and the one it says it is.
 fn definition(started: &Started) -> Result<(), Refused> {
+    if !process::is_word(&started.run) {
+        let problem = Problem::new(format!("`run`: `{}` is no name of a run", plain_line(&started.run)));
+        return Err(Refused::Wrong(problem.hint(process::WORD_HINT)));
+    }
     let source = Source { name: "definition".into(), text: started.definition.clone() };
     let process = process::read(&source).map_err(|mut problems| match problems.is_empty() {
         true => wrong("`definition` is not a process"),

@@ -170,12 +170,13 @@ pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Stri
     instead(word, &known.collect::<Vec<_>>())
 }
 
-const WORD_HINT: &str = "write small letters, digits and hyphens, and begin with a letter: infected-host";
+/// What to write instead of what is no word.
+pub const WORD_HINT: &str = "write small letters, digits and hyphens, and begin with a letter: infected-host";
 /// Longest name and id.
 const WORD_BYTES_MAX: usize = 60;
 
 /// Whether it is a word in kebab case.
-pub(super) fn is_word(text: &str) -> bool {
+pub fn is_word(text: &str) -> bool {
     let is_part =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     text.len() <= WORD_BYTES_MAX && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.split('-').all(is_part)

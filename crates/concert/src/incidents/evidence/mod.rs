@@ -293,7 +293,12 @@ impl Incidents {
     }
 
     /// The incident that has evidence which shows in this one: what is done with it is written where it is.
-    pub(super) async fn home_of_evidence(&self, person: &Person, incident: &str, digits: &str) -> Result<String, Refused> {
+    pub(super) async fn home_of_evidence(
+        &self,
+        person: &Person,
+        incident: &str,
+        digits: &str,
+    ) -> Result<String, Refused> {
         // What cannot be a digest is told so where it is looked up.
         self.home_of(person, incident, |state| only(state, digits).is_ok()).await
     }

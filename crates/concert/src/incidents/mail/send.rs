@@ -15,10 +15,10 @@ use concert_store::records::{Home, NewNotice, messages};
 
 use super::super::bound::Bound;
 use super::super::case::Case;
-use super::super::together::Source;
 use super::super::made::{Beside, Made};
 use super::super::neighbours::Facts;
 use super::super::report::{REPORTER, of_reporter};
+use super::super::together::Source;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written, text};
 use super::{Outgoing, Words, admit};
