@@ -157,10 +157,13 @@ pub(crate) fn router(
 
 /// Gives a request up that takes too long.
 async fn soon(request: Request, next: Next) -> Response {
+    let again = match (request.method().is_safe(), request.headers().contains_key("idempotency-key")) {
+        (true, _) => "",
+        (false, true) => "; send it again with the same Idempotency-Key",
+        (false, false) => "; look whether it was done before you send it again",
+    };
     tokio::time::timeout(REQUEST_MAX, next.run(request)).await.unwrap_or_else(|_| {
-        let seconds = REQUEST_MAX.as_secs();
-        let why =
-            format!("this was not answered within {seconds} seconds; send it again with the same Idempotency-Key");
+        let why = format!("this was not answered within {} seconds{again}", REQUEST_MAX.as_secs());
         Problem::busy(why, 1).into_response()
     })
 }

@@ -139,7 +139,6 @@ impl<'k> Members<'k> {
     }
 }
 
-/// A marking as people write it: an object, or the label alone, in any letter case.
 /// A marking as people write it, for what is read by its members: a label alone, or an object.
 pub fn given_marking<'de, D: Deserializer<'de>>(given: D) -> Result<Marking, D::Error> {
     read_marking(Value::deserialize(given)?).map_err(|problem| D::Error::custom(problem.what))
@@ -151,6 +150,7 @@ pub fn given_label<'de, D: Deserializer<'de>>(given: D) -> Result<Option<Tlp>, D
     label.map(|label| label.parse().map_err(D::Error::custom)).transpose()
 }
 
+/// A marking as people write it: an object, or the label alone, in any letter case.
 fn read_marking(mut value: Value) -> Result<Marking, Problem> {
     let wrong = |why: String| {
         Problem::new(format!("`marking` cannot be read: {why}"))

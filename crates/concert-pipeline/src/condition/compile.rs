@@ -57,6 +57,7 @@ pub(super) fn compile(text: &str, is_stored: bool) -> Result<Node, Vec<(usize, P
         Some(node) if compiler.problems.is_empty() => Ok(node),
         _ => {
             compiler.problems.sort_by_key(|(at, _)| *at);
+            compiler.problems.dedup_by(|one, other| one.0 == other.0 && one.1.what == other.1.what);
             compiler.problems.truncate(PROBLEMS_MAX);
             Err(compiler.problems)
         }
@@ -388,6 +389,7 @@ impl Compiler<'_> {
                 }
                 ("size", Some(inner)) if sized => {
                     let subject = self.text_subject(inner)?;
+                    self.sized(&subject, expr)?;
                     return Some(Subject { size: true, ..subject });
                 }
                 (name, _) if is_name(name) => return self.unknown_function(expr, name),

@@ -289,8 +289,11 @@ fn fill(draft: &mut Draft<'_>, steps: &mut [Step], columns: &[String], record: &
         if short && step.required && step.column >= record.len() {
             return Err(wrong_width(record, columns));
         }
-        let text = value::trim(record.get(step.column).unwrap_or_default());
-        if text.is_empty() && !step.convert.takes_empty() {
+        let cell = record.get(step.column);
+        let text = value::trim(cell.unwrap_or_default());
+        // A short row says nothing of cells that it has not, and another column may say more for the same field.
+        let is_unsaid = step.convert == Convert::Bare && (cell.is_none() || !step.alone);
+        if text.is_empty() && (is_unsaid || !step.convert.takes_empty()) {
             if step.field == Field::TIME_SOURCE && step.required {
                 return Err(Fault::new(&*step.name, "empty, and an event needs its moment"));
             }

@@ -306,7 +306,10 @@ impl Records {
         // is held here.
         let mut opened = Vec::new();
         while self.pool.size() < READERS {
-            let Ok(one) = tokio::time::timeout(OPENING_MAX, self.pool.acquire()).await else { break };
+            let Ok(one) = tokio::time::timeout(OPENING_MAX, self.pool.acquire()).await else {
+                tracing::debug!(opened = opened.len(), "the other connections for reading are opened by whoever asks");
+                break;
+            };
             opened.push(one.map_err(trouble)?);
         }
         Ok(())

@@ -129,6 +129,10 @@ async fn check(site: &SiteArg, checked: &mut Checked) -> Result<(), Failure> {
 async fn key(store: &Store, checked: &mut Checked) -> Result<(), Failure> {
     let path = store.data().join("site.key");
     let signers = store.records.signers().await?;
+    // Whoever lost the key goes on with another one.
+    if signers.len() > 1 {
+        tracing::warn!(keys = signers.len(), "entries of incidents were signed by more than one key of this site");
+    }
     // A backup may be made without keys.
     let Ok(secret) = std::fs::read(&path) else { return Ok(()) };
     if !signers.is_empty() && !signers.contains(&JournalKey::of(&secret).site().to_string()) {

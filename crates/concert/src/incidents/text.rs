@@ -363,7 +363,7 @@ pub(super) fn findable(content: &Content) -> Findable {
                 // What every run of a process says finds none of them; what it is called does.
                 Content::Started(started) => {
                     let source = Source { name: "definition".into(), text: started.definition.clone() };
-                    let title = process::read(&source).map(|process| process.title).unwrap_or_default();
+                    let title = process::read_begun(&source).map(|process| process.title).unwrap_or_default();
                     members.insert("definition".into(), Value::String(title));
                 }
                 _ => {}

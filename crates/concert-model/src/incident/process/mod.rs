@@ -20,7 +20,7 @@ pub use cacao::cacao;
 pub use definition::{Kind, Meeting, Need, Phase, Process, Step, Track};
 pub use engine::{Known, Progress, State};
 pub use meeting::{Indicator, indicators};
-pub use read::{FILE_BYTES_MAX, WORD_HINT, is_word, read};
+pub use read::{FILE_BYTES_MAX, WORD_HINT, is_word, read, read_begun};
 pub use shipped::{Origin, catalogue, shipped};
 
 #[cfg(test)]

@@ -20,6 +20,15 @@ pub const FILE_BYTES_MAX: usize = 128 << 10;
 
 /// Reads a process; the error is every mistake found, each with its place.
 pub fn read(source: &Source) -> Result<Process, Vec<Problem>> {
+    read_as(source, true)
+}
+
+/// Reads the process of a run that began, which goes on by what was allowed then.
+pub fn read_begun(source: &Source) -> Result<Process, Vec<Problem>> {
+    read_as(source, false)
+}
+
+fn read_as(source: &Source, is_new: bool) -> Result<Process, Vec<Problem>> {
     if source.text.len() > FILE_BYTES_MAX {
         let what = format!("a process of {} bytes is longer than {FILE_BYTES_MAX}", source.text.len());
         return Err(vec![Problem::new(what).at(source.name.clone()).hint("write instructions shorter")]);
@@ -36,7 +45,7 @@ pub fn read(source: &Source) -> Result<Process, Vec<Problem>> {
         let mut process = head(&mut keys, source);
         // One more than may be, so that it is told; a thousand more are not read for that.
         let tables = keys.tables("step").into_iter().take(check::STEPS_MAX + 1);
-        let mut steps: Vec<(Step, Keys<'_>)> = tables.map(step).collect();
+        let mut steps: Vec<(Step, Keys<'_>)> = tables.map(|keys| step(keys, is_new)).collect();
         check::check(&keys, &steps);
         keys.finish();
         steps.drain(..).for_each(|(step, keys)| {
@@ -101,7 +110,7 @@ fn head(keys: &mut Keys<'_>, source: &Source) -> Process {
 }
 
 /// One step, with its keys for mistakes that show later.
-fn step(mut keys: Keys<'_>) -> (Step, Keys<'_>) {
+fn step(mut keys: Keys<'_>, is_new: bool) -> (Step, Keys<'_>) {
     let id = keys.require("id", "what other steps call it");
     if let Some(id) = id.as_ref().filter(|id| !is_word(id)) {
         keys.problem("id", format!("`{id}` is not an id of a step"), WORD_HINT);
@@ -122,11 +131,9 @@ fn step(mut keys: Keys<'_>) -> (Step, Keys<'_>) {
     let role = keys.choice_or("role", &roles, "", "the role that does it");
     let due = keys.duration("due", "how long it may take from when it became ready");
     let hold = keys.duration_or("hold_max", "24h", "how long the decision may be put off, from when it became ready");
-    for (name, given) in [("due", due), ("hold_max", Some(hold))] {
-        if given.is_some_and(|given| given.is_zero()) {
-            let what = format!("`{name}` is no time at all: nobody could do anything in it");
-            keys.problem(name, what, format!("{name} = \"4h\""));
-        }
+    if is_new && due.is_some_and(|due| due.is_zero()) {
+        let what = "`due` is no time at all: nobody could do anything in it";
+        keys.problem("due", what, "due = \"4h\"");
     }
     let step = Step {
         id: id.unwrap_or_default(),

@@ -5,7 +5,7 @@
 use super::super::content::{Answer, Answered, Started, Stepped};
 use super::super::journal::Stamp;
 use super::definition::Process;
-use super::read;
+use super::read_begun;
 use crate::Problem;
 use crate::keys::Source;
 
@@ -44,7 +44,7 @@ impl Run {
         if self.definition.is_empty() {
             return Err(vec![Problem::new("the entry that began this run may not be read here")]);
         }
-        read(&Source { name: format!("{}, version {}", self.name, self.version), text: self.definition.clone() })
+        read_begun(&Source { name: format!("{}, version {}", self.name, self.version), text: self.definition.clone() })
     }
 
     /// It begins. The first definition holds: a run cannot be given other steps later.

@@ -14,6 +14,8 @@ use crate::condition::{Node, Place};
 
 /// Largest compiled regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+/// Steps that one costs: a condition has a few hundred at most.
+const REGEX_STEPS: usize = 70;
 /// The functions that answer yes or no, for hints.
 const FUNCTIONS: [&str; 8] = ["cidr", "domain", "has", "contains", "startsWith", "endsWith", "matches", "timestamp"];
 
@@ -76,6 +78,8 @@ impl Compiler<'_> {
 
     fn text_test(&mut self, name: &str, subject: Option<&Subject>, text: &str, place: &IdedExpr) -> Option<Test> {
         if name == "matches" {
+            // Each is compiled, also where a list is written out.
+            self.spend(place, REGEX_STEPS, 0)?;
             return match RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build() {
                 Ok(regex) => Some(Test::Matches(regex)),
                 Err(error) => {

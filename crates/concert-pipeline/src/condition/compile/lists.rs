@@ -4,7 +4,7 @@
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::shape::depth_of;
-use super::{Compiler, DEPTH_MAX, FLATTER};
+use super::{Compiler, DEPTH_MAX, FLATTER, Subject};
 use crate::condition::lists::{Each, How};
 use crate::condition::test::Order;
 use crate::condition::values::Class;
@@ -64,6 +64,9 @@ impl Compiler<'_> {
                 items.into_iter().map(|other| self.compare(Order::Equal, item, other, depth + 1)).collect();
             return Some(Node::Any(nodes.into_iter().collect::<Option<Vec<_>>>()?));
         }
+        if self.members.len() >= WITHIN_MAX {
+            return self.too_deep(list);
+        }
         let (work, list) = (self.work(item, depth + 1), self.carried(list));
         Some(Node::Within(Box::new((work?.0, list?))))
     }
@@ -82,6 +85,17 @@ impl Compiler<'_> {
         }
     }
 
+    /// Whether it may be asked here how large a field is: of a list of an event that is read anew each time.
+    pub(super) fn sized(&mut self, subject: &Subject, place: &IdedExpr) -> Option<()> {
+        let is_list = matches!(subject.name, Name::Extra { .. });
+        if is_list && self.members.len() >= WITHIN_MAX { self.too_deep(place) } else { Some(()) }
+    }
+
+    fn too_deep<T>(&mut self, expr: &IdedExpr) -> Option<T> {
+        let what = format!("lists of events are gone through at most {WITHIN_MAX} within one another");
+        self.wrong(expr, what, "make several conditions of it")
+    }
+
     /// `exists`, `all` and `exists_one`.
     pub(super) fn each(&mut self, expr: &IdedExpr, each: &ComprehensionExpr, depth: usize) -> Option<Node> {
         let Some((how, asked)) = asked_of_each(each) else {
@@ -94,8 +108,12 @@ impl Compiler<'_> {
         let Some(items) = self.items(&each.iter_range) else {
             let list = self.carried(&each.iter_range)?;
             if self.members.len() >= WITHIN_MAX {
-                let what = format!("lists of events are gone through at most {WITHIN_MAX} within one another");
-                return self.wrong(expr, what, "make several conditions of it");
+                return self.too_deep(expr);
+            }
+            // A member that is put in place of a name in between would be taken for one of this list.
+            if self.members.contains(&each.iter_var) {
+                let what = format!("the name `{}` stands for the members of another list here", each.iter_var);
+                return self.wrong(expr, what, "take another name");
             }
             self.members.push(each.iter_var.clone());
             let node = self.truth(asked, depth + 1);

@@ -53,7 +53,8 @@ pub(super) fn read_time(
         TimeFormat::UnixSeconds => unix_time(text, 1_000_000.0, "not seconds since 1970"),
         TimeFormat::UnixMilliseconds => unix_time(text, 1000.0, "not milliseconds since 1970"),
         TimeFormat::Pattern(pattern) => {
-            yearless(pattern, text, zone, received).unwrap_or_else(|| pattern_time(pattern, text, zone))
+            let mut parts = strtime::parse(pattern, text).map_err(|_| FOREIGN)?;
+            yearless_of(&mut parts, zone, received).unwrap_or_else(|| moment_of(&parts, zone))
         }
     }
 }
@@ -104,7 +105,14 @@ pub(super) fn yearless(
     zone: Option<&TimeZone>,
     received: Time,
 ) -> Option<Result<Time, &'static str>> {
-    let mut parts = strtime::parse(pattern, text).ok()?;
+    yearless_of(&mut strtime::parse(pattern, text).ok()?, zone, received)
+}
+
+fn yearless_of(
+    parts: &mut BrokenDownTime,
+    zone: Option<&TimeZone>,
+    received: Time,
+) -> Option<Result<Time, &'static str>> {
     let is_yearless = parts.year().is_none() && parts.month().is_some() && parts.day().is_some();
     if !is_yearless || parts.to_timestamp().is_ok() {
         return None;
@@ -114,14 +122,9 @@ pub(super) fn yearless(
     // The new year may have begun where the time was written; and a 29th of February is not in each.
     let found = [1, 0, -1, -2, -3, -4].into_iter().find_map(|back| {
         parts.set_year(year.checked_add(back)).ok()?;
-        moment_of(&parts, zone).ok().filter(|time| *time <= latest)
+        moment_of(parts, zone).ok().filter(|time| *time <= latest)
     });
     Some(found.ok_or("not a day of a year"))
-}
-
-fn pattern_time(pattern: &str, text: &str, zone: Option<&TimeZone>) -> Result<Time, &'static str> {
-    let parts = strtime::parse(pattern, text).map_err(|_| FOREIGN)?;
-    moment_of(&parts, zone)
 }
 
 fn moment_of(parts: &BrokenDownTime, zone: Option<&TimeZone>) -> Result<Time, &'static str> {

@@ -51,6 +51,10 @@ const MESSAGE_ID_BYTES_MAX: usize = 500;
 const IDLE_MAX: Duration = Duration::from_secs(28 * 60);
 /// Under this name it is remembered which links wait.
 const LINKS: &str = "links";
+/// Links of one mail that fail before the others wait for the next attempt.
+const FAILED_LINKS_MAX: usize = 10;
+/// Links that a gap names.
+const SHOWN_LINKS_MAX: usize = 20;
 /// First and last pause before connecting again.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
 
@@ -355,7 +359,17 @@ impl Imap {
         let feed = &self.setup.feed;
         let (mut fetched, mut failed) = (Vec::new(), Vec::new());
         let asked = mail.urls.iter().take(links::LINKS_MAX).filter(|url| !waiting.has(mail.number, url));
+        let mut asked: Vec<&Url> = asked.collect();
+        // Those that cannot be fetched keep no others from their turn.
+        let first = waiting.attempts(mail.number).saturating_mul(FAILED_LINKS_MAX);
+        let first = first.checked_rem(asked.len()).unwrap_or_default();
+        asked.rotate_left(first);
         for url in asked {
+            // A server that does not answer keeps no other mail waiting for hours; what is not tried now is tried later.
+            if failed.len() >= FAILED_LINKS_MAX {
+                failed.push((url, "others of this mail could not be fetched".to_owned()));
+                continue;
+            }
             match self.follow(intake, mail.id, mail.sender, url).await? {
                 Ok(()) => fetched.push(url),
                 Err(why) => failed.push((url, why)),
@@ -380,8 +394,12 @@ impl Imap {
         if let Some(since) = waiting.failed(mail.number, &fetched, &why, now) {
             waiting.settled(mail.number);
             // What stands behind the path may be a secret.
-            let links: Vec<String> = failed.iter().map(|(url, _)| links::shown(url)).collect();
-            let what = format!("given up after a day, in mail {}: {}; {why}", mail.id, links.join(", "));
+            let links: Vec<String> = failed.iter().take(SHOWN_LINKS_MAX).map(|(url, _)| links::shown(url)).collect();
+            let more = match failed.len() - links.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let what = format!("given up after a day, in mail {}: {}{more}; {why}", mail.id, links.join(", "));
             intake.health(feed, Health::Gap(since, now, what));
             tell_left_out();
             intake.remember(feed, LINKS, &waiting.write(now)).await?;

@@ -51,6 +51,11 @@ impl Waiting {
         self.0.get(mail).is_some_and(|mail| mail.fetched.contains(&hash(url)))
     }
 
+    /// How often links of a mail were tried and some failed.
+    pub(super) fn attempts(&self, mail: &str) -> usize {
+        self.0.get(mail).map_or(0, |mail| mail.attempts as usize)
+    }
+
     /// Links of a mail were tried, and some failed. Gives since when, if that is too long.
     pub(super) fn failed(&mut self, mail: &str, fetched: &[&Url], why: &str, now: Time) -> Option<Time> {
         let fresh = Mail { since: now, ..Mail::default() };

@@ -2,7 +2,7 @@
 //! than that all of them have gone. Nobody is suspended for it, and a person decides.
 //!
 //! A status that is about the mailbox is believed of each, and so are words that a few domains say, however many of
-//! their mailboxes are gone: what is wrong with us is said by all.
+//! their mailboxes are gone, as long as others are reached: what is wrong with us is said by all.
 //!
 //! The first of them were suspended before it was known to be so: those are released again.
 
@@ -16,6 +16,8 @@ use crate::wire::{self, Site};
 
 /// Domains whose contacts may bounce within the hour with the same words and are suspended all the same.
 const DOMAINS_MAX: usize = 10;
+/// The same of contacts, where no other domain was told anything within the hour.
+const CONTACTS_MAX: usize = 10;
 /// How far back it is looked.
 const WITHIN_SECONDS: i64 = 3_600;
 /// For how long it is told.
@@ -56,16 +58,16 @@ impl Mass {
 
 /// Whether a bounce is one of very many at once; then it is told, once an hour.
 pub(super) async fn look(site: &Site, failed: &Failed, at: Time) -> Result<Option<Mass>, Problem> {
-    if failed.is_mailbox_gone() {
-        return Ok(None);
-    }
     let (records, words, since) = (&site.store.records, words(&failed.why()), at.plus_seconds(-WITHIN_SECONDS));
     let before = records.bounced_since(since).await?;
     let mut contacts: BTreeSet<String> =
         before.into_iter().filter(|(_, said)| self::words(said) == words).map(|(address, _)| address).collect();
     contacts.insert(failed.address.clone());
-    let many = domains(&contacts);
-    if many <= DOMAINS_MAX || many * 2 <= domains(&records.told_since(since).await?) {
+    let (many, told) = (domains(&contacts), domains(&records.told_since(since).await?));
+    // Where nobody at all is reached it is us, whatever is said. Few are told by a small site.
+    let is_everybody = many > 1 && many >= told && contacts.len() > CONTACTS_MAX;
+    let is_most = many > DOMAINS_MAX && many * 2 > told && !failed.is_mailbox_gone();
+    if !is_everybody && !is_most {
         return Ok(None);
     }
     let known = held(site).await?.filter(|known| known.words == words && known.at >= since);
