@@ -363,6 +363,88 @@ fn a_mail_that_is_attached_says_from_where_it_came_where_the_text_says_what_it_i
     check(spam, "", &[]);
 }
 
+/// A letter with this text to which these parts are attached, each with its headers.
+fn letter(text: &str, parts: &[&str], boundary: &str) -> String {
+    let parts: String = parts.iter().map(|part| format!("\r\n--{boundary}\r\n{part}")).collect();
+    format!(
+        "From: eva@bank.example\r\nTo: abuse@isp.example\r\nSubject: Fwd\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n--{boundary}\r\n\
+         Content-Type: text/plain\r\n\r\n{text}{parts}\r\n--{boundary}--\r\n"
+    )
+}
+
+#[test]
+fn a_complaint_that_somebody_forwards_as_an_attachment_is_read() {
+    const LOG: &str = "Content-Type: text/plain; name=log.txt\r\n\
+        Content-Disposition: attachment; filename=log.txt\r\n\r\n\
+        2026-11-28T10:00:00Z sshd: Failed password for root from 192.0.2.9 port 4242 on 10.11.12.13";
+    let attached = |mail: &str| format!("Content-Type: message/rfc822\r\n\r\n{mail}");
+    let check = |mail: &str, want: &[&str], rejected: usize| {
+        let (events, rejects) = read(mail.as_bytes(), "");
+        let row = |event: &Value| {
+            ["source.ip", "source.url", "time.source"].map(|field| event[field].as_str().unwrap_or("-")).join(" ")
+        };
+        let found: Vec<String> = events.iter().map(row).collect();
+        assert_eq!(
+            (found, rejects.len()),
+            (want.iter().map(ToString::to_string).collect(), rejected),
+            "{mail} {rejects:?}"
+        );
+    };
+    let said = "192.0.2.8 is scanning 10.11.12.13 at 2026-11-28 10:00:00 UTC, see http://bank.example/x of mine";
+    let inner = letter(said, &[LOG], "c");
+    let both = ["192.0.2.8 - 2026-11-28T10:00:00Z", "192.0.2.9 - 2026-11-28T10:00:00Z"];
+    let about = "We received this complaint about an attack from your network.";
+    check(&letter(about, &[&attached(&inner)], "b"), &both, 0);
+    check(&letter("See below.", &[&attached(&inner)], "b"), &both, 0);
+    check(
+        &letter("", &[&attached(&letter("See the log.", &[LOG], "c")), &attached(&inner)], "b"),
+        &[both[1], both[0], both[1]],
+        0,
+    );
+    // Two deep, and what names something is not asked what else is attached to it.
+    let twice = letter("As I was told.", &[&attached(&inner)], "d");
+    check(&letter(about, &[&attached(&twice)], "b"), &both, 0);
+    check(&letter("", &[&attached(&letter("", &[&attached(&twice)], "e"))], "b"), &[], 1);
+    check(&letter("192.0.2.7 attacks us", &[&attached(&inner)], "b"), &["192.0.2.7 - -"], 0);
+    let other = letter("192.0.2.6 attacks us", &[&attached(&inner)], "d");
+    check(&letter(about, &[&attached(&other)], "b"), &["192.0.2.6 - -"], 0);
+    // Spam that somebody complains of says nothing of what it is.
+    check(&letter("", &[&attached(&letter("Buy http://www.uni.example/pills at 192.0.2.5", &[], "c"))], "b"), &[], 1);
+    check(&letter("", &[&attached(&letter("No more spam! Visit http://www.uni.example/", &[], "c"))], "b"), &[], 1);
+}
+
+#[test]
+fn an_encrypted_archive_beside_a_complaint_is_named() {
+    use std::io::Write;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("log.txt", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(b"192.0.2.9 attacked us").unwrap();
+    let plain = zip.finish().unwrap().into_inner();
+    // The flag of encryption in the head of the member and in the list of members.
+    let mut locked = plain.clone();
+    locked[6] |= 1;
+    let list = locked.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    locked[list + 8] |= 1;
+    let check = |text: &str, bytes: &[u8], events_wanted: usize, want: &[&str]| {
+        let coded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+        let part = format!(
+            "Content-Type: application/zip; name=log.zip\r\nContent-Disposition: attachment; filename=log.zip\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n{coded}"
+        );
+        let (events, rejects) = read(letter(text, &[&part], "b").as_bytes(), "");
+        assert_eq!(events.len(), events_wanted, "{text}");
+        assert!(
+            rejects.len() == want.len() && rejects.iter().zip(want).all(|(found, want)| found.contains(want)),
+            "{rejects:?}"
+        );
+    };
+    let encrypted = "an encrypted archive";
+    check("192.0.2.7 attacks us", &locked, 1, &[encrypted]);
+    check("See the log", &locked, 0, &["no address or URL", encrypted]);
+    check("192.0.2.7 attacks us", &plain, 1, &[]);
+}
+
 #[test]
 fn what_touches_a_url_is_no_part_of_it() {
     for word in [

@@ -40,6 +40,10 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("`{}` is not a field that can be constant", "a mistake in the settings, provoked there"),
     ("not an absolute URL, and no host is given", "the text is kept beside the field"),
     ("a page larger than {} MiB; the rest is not read", "it takes a page of 8 MiB"),
+    (
+        "an encrypted archive, and there is no way to give a password",
+        "of letters alone, and provoked in `complaint.rs`",
+    ),
     ("none of the attached mail says from where it came", "of attached mails alone, and provoked in `complaint.rs`"),
     ("no report for machines is in it", "only mails in which one was found are given to this parser"),
 ];

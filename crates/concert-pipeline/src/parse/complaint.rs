@@ -41,7 +41,9 @@
 //! (`TROJ_X.Y`, `Win32/X`) becomes `malware.name`.
 //!
 //! **Attachments** of plain text (`.log`, `.txt`, `.csv`) are read like the text, each for itself; of mails that are
-//! attached, from where they came (`forwarded.rs`) where the text names nothing; others are not.
+//! attached, from where they came (`forwarded.rs`) where the text names nothing and says what they are, else what they
+//! say themselves, as the complaint that somebody forwards, two deep at most; others are not. An encrypted archive is a
+//! reject.
 //!
 //! **Passed over:** quoted lines (`>`), what follows `-----Original Message-----` or `-- `, lines with telephone numbers
 //! and the like below `Regards` and its kin, and mail header lines: hops of a mail are not the ones complained of.

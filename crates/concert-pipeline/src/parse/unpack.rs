@@ -94,6 +94,9 @@ impl Limits {
                      all, or whole; without it what the parser is for";
         let parts = keys.choice_or("parts", &words, "", about);
         let names = keys.texts("part_names", "names of the attachments and archive members that are read, like *.csv");
+        for (_, at) in names.iter().zip(0..).filter(|(name, _)| name.trim().is_empty()) {
+            keys.problem_item("part_names", at, "an empty name is that of no part", "part_names = [\"*.csv\"]");
+        }
         Self { parts, names, encoding: encoding(keys), ..Self::default() }
     }
 }
@@ -126,6 +129,10 @@ pub struct Part<'a> {
     pub carries: bool,
     /// Whether no other part of the same letter comes behind it.
     pub is_last: bool,
+    /// How many letters it is in that are attached to the one before.
+    pub forwarded: usize,
+    /// Who wrote the letter, where that is attached to another.
+    pub writer: &'a str,
 }
 
 fn is_said_to_be_mail(media_type: &str) -> bool {
@@ -148,13 +155,23 @@ pub(crate) fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
 /// Reads a whole report: unpacks it, parses each part, and rejects what cannot be read.
 pub fn read<R: Read + Seek>(reader: R, receipt: &Receipt, limits: &Limits, parser: &dyn Parser, sink: &mut Sink<'_>) {
     let wished = Limits { parts: limits.parts.or(Some(parser.parts())), ..limits.clone() };
+    // How deep the letter was forwarded that names something: those inside it are its evidence.
+    let mut named = None;
     let rejects = parts(reader, receipt, &wished, &mut |part, input| {
+        if named.is_some_and(|named| named < part.forwarded) {
+            return;
+        }
         if !part.place.is_empty() {
             sink.begin_part(part.place);
         }
         sink.declare(input.encoding());
         let parser = if part.carries { &Carried } else { parser };
+        let forwarded = (part.forwarded > 0).then(|| Receipt { sender: part.writer.to_owned(), ..receipt.clone() });
+        let receipt = forwarded.as_ref().unwrap_or(receipt);
         parser.parse(input, &About { receipt, name: part.name, is_last: part.is_last }, sink);
+        if sink.has_events() {
+            named.get_or_insert(part.forwarded);
+        }
     });
     for reject in rejects {
         sink.begin_part(&reject.part);
@@ -182,6 +199,8 @@ pub fn parts<R: Read + Seek>(
         text: false,
         carries: false,
         is_last: true,
+        forwarded: 0,
+        writer: String::new(),
         charset,
     };
     unpacking.seekable(BufReader::with_capacity(BUFFER_BYTES, reader), &top);
@@ -211,6 +230,10 @@ struct Place {
     carries: bool,
     /// No part of the same letter comes behind it.
     is_last: bool,
+    /// How many letters it is in that are attached to the one before.
+    forwarded: usize,
+    /// Who wrote the innermost of these.
+    writer: String,
     charset: Option<&'static Encoding>,
 }
 
@@ -232,6 +255,8 @@ impl Place {
             text: false,
             carries: false,
             is_last: true,
+            forwarded: self.forwarded,
+            writer: self.writer.clone(),
             charset: None,
         }
     }
@@ -356,8 +381,9 @@ impl Unpacking<'_> {
     fn give(&mut self, reader: &mut dyn BufRead, place: &Place, charset: Option<&'static Encoding>) {
         self.read += 1;
         let mut input = Input::new(reader, charset).with_line_max(self.limits.line);
-        let Place { name, path, carries, is_last, .. } = place;
-        (self.each)(Part { name, place: path, carries: *carries, is_last: *is_last }, &mut input);
+        let Place { name, path, carries, is_last, forwarded, writer, .. } = place;
+        let (carries, is_last, forwarded) = (*carries, *is_last, *forwarded);
+        (self.each)(Part { name, place: path, carries, is_last, forwarded, writer }, &mut input);
         if let Some(why) = input.failure() {
             let why = format!("reading stopped: {why}");
             let (line, bytes) = input.cut().map_or((1, &[][..]), |cut| (cut.number, &cut.bytes[..]));
@@ -445,6 +471,20 @@ impl Unpacking<'_> {
                 }
                 Err(why) => self.reject(&member_place, format!("cannot be opened: {why}")),
             }
+        }
+    }
+
+    /// Names an archive that is not looked into, where it is encrypted: whoever sent it believes that it was read.
+    fn locked(&mut self, bytes: &[u8], place: &Place) {
+        if sniff::wrapping(bytes) != Wrapping::Zip
+            || !matches!(sniff::zip_members(&mut Cursor::new(bytes)), Ok(Some(_)))
+        {
+            return;
+        }
+        let Ok(mut archive) = zip::ZipArchive::new(Cursor::new(bytes)) else { return };
+        let members = archive.len().min(self.limits.members);
+        if (0..members).any(|index| archive.by_index_raw(index).is_ok_and(|member| member.encrypted())) {
+            self.reject(place, "an encrypted archive, and there is no way to give a password");
         }
     }
 

@@ -12,11 +12,13 @@ use super::meter::Rest;
 use super::{Parts, Place, SUBJECT, Unpacking};
 use crate::mail::html;
 use crate::observables::{Kind, observables};
-use crate::parse::carried;
 use crate::parse::input::{decode, guess};
+use crate::parse::{carried, forwarded};
 
 /// How deep mails are opened inside mails.
 const MAILS_MAX: usize = 3;
+/// How deep letters are read that are attached to letters.
+const FORWARDED_MAX: usize = 2;
 /// One byte of so many may be wrong in what is base64.
 const JUNK_SHARE: usize = 20;
 /// Most bytes of a letter in HTML.
@@ -49,9 +51,11 @@ impl Unpacking<'_> {
             wanted_bodies = mail.html_bodies().collect();
         }
         let has_mails = is_letter && mail.attachments().any(|part| part.is_message());
-        let subject = mail.subject().filter(|subject| is_letter && place.mails == 1 && names_something(subject));
+        let is_outer = place.mails == 1 || place.forwarded > 0;
+        let subject = mail.subject().filter(|subject| is_letter && is_outer && names_something(subject));
         let parts = wanted_bodies.len() + attachments.len() + usize::from(has_mails) + usize::from(subject.is_some());
-        let is_last = |nth: usize| !is_letter || nth == parts;
+        // Behind a letter that is attached comes at least a word that nothing was found.
+        let is_last = |nth: usize| !is_letter || nth == parts && place.forwarded == 0;
         for (index, part) in wanted_bodies.iter().enumerate() {
             if !self.one_more(&place) {
                 return;
@@ -71,9 +75,42 @@ impl Unpacking<'_> {
             let inner = Place { is_last: is_last(parts - usize::from(has_mails)), ..place.member(SUBJECT) };
             self.give(&mut subject.as_bytes(), &inner, Some(UTF_8));
         }
-        if has_mails && self.one_more(&place) {
+        if is_letter {
+            self.locked_attachments(&mail, &place);
+        }
+        if !has_mails {
+            return;
+        }
+        // Where no word says that the attached mails are what is complained of, they may be what somebody complains in.
+        let is_evidence = forwarded::kind(&mail).is_some();
+        if !is_evidence && place.forwarded < FORWARDED_MAX {
+            self.forwarded(&mail, &place);
+        }
+        // That nothing was found is said once, of the outermost.
+        if (is_evidence || place.forwarded == 0) && self.one_more(&place) {
             let mut whole = bytes;
             self.give(&mut whole, &Place { carries: true, ..place.member("attached mail") }, None);
+        }
+    }
+
+    /// The letters that are attached to one, as a person forwards a complaint.
+    fn forwarded(&mut self, mail: &Message<'_>, place: &Place) {
+        let attached = mail.attachments().filter_map(|part| part.message()).take(forwarded::MAILS_MAX);
+        for attached in attached.filter(|attached| forwarded::is_complaint(mail, attached)) {
+            if !self.one_more(place) {
+                return;
+            }
+            let writer = forwarded::writer(attached).to_owned();
+            let inner = Place { forwarded: place.forwarded + 1, writer, ..place.member("attached mail") };
+            self.mail(attached.raw_message(), &inner);
+        }
+    }
+
+    /// Names the encrypted archives that are attached to a letter.
+    fn locked_attachments(&mut self, mail: &Message<'_>, place: &Place) {
+        for (number, part) in (1..).zip(mail.attachments()).filter(|(_, part)| part.is_binary()) {
+            let name = part.attachment_name().map_or_else(|| format!("part {number}"), str::to_owned);
+            self.locked(part.contents(), &place.member(&name));
         }
     }
 
