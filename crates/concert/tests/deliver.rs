@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use concert_store::records::Gate;
 use concert_testkit::smtp::{Mail, SmtpServer};
 use concert_testkit::web::{Answer, Web};
 use serde_json::Value;
@@ -446,6 +447,49 @@ async fn notices_to_the_same_people_go_in_one_mail_and_apart_when_that_is_too_la
     assert!(rows(site, &[]).iter().all(|row| row["state"] == "delivered"));
     let told: u64 = rows(site, &[]).iter().filter_map(|row| row["events"].as_u64()).sum();
     assert_eq!(told, 3 * (2 + 1 + 25));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_in_one_mail_with_what_is_gathered_for_the_same_moment() {
+    let smtp = SmtpServer::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path();
+    let made = Command::new(env!("CARGO_BIN_EXE_concert")).arg("init").arg(site).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let kind = |name: &str, when: &str| {
+        format!(
+            "[[notice]]\nname = \"{name}\"\ngroup_by = [\"feed.name\"]\nto = \"a@net.example\"\nwhen = \"{when}\"\n\
+             via = \"mail\"\nmerge = true\n"
+        )
+    };
+    let settings = format!(
+        "[site]\nname = \"Team\"\nemail = \"cert@cert.example\"\n[[feed]]\nname = \"drop\"\nparser = \"ndjson\"\n{}{}\
+         [via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"off\"\n",
+        kind("waits", "at once"),
+        kind("gathered", "every 6s"),
+        smtp.address().port(),
+    );
+    fs::write(site.join("concert.toml"), settings).unwrap();
+    let file = site.join("event").display().to_string();
+    for round in 1..=3 {
+        fs::write(&file, format!("{{\"source.ip\":\"192.0.2.{round}\"}}\n")).unwrap();
+        done(site, &["ingest", "--feed", "drop", &file]);
+        // As where it waits for a time of its party, or for a person.
+        let store = concert_store::Store::open(&site.join("data")).await.unwrap();
+        let (_, due) = store.records.notice_cursor("gathered").await.unwrap().unwrap();
+        for row in rows(site, &["--state", "queued"]) {
+            let id = row["id"].as_str().unwrap();
+            assert!(store.records.requeue_notice(id, None, Gate::Open, due).await.unwrap());
+        }
+        drop(store);
+        let running = Running::start(site);
+        until(
+            || keys(site, "gathered", "delivered").len() == round && keys(site, "waits", "delivered").len() == round,
+            "both are delivered",
+        );
+        running.stop();
+        assert_eq!(smtp.count(), round, "{:?}", rows(site, &[]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,9 @@ const NOTICES_AT_ONCE: usize = 500;
 const EVENTS_AT_ONCE: u64 = 200_000;
 /// Attempts at the same time.
 const ATTEMPTS_AT_ONCE: usize = 4;
+/// How long a notice that may go with others waits until those that are due with it are made. A round of work may take
+/// much longer, and then it goes alone.
+const OTHERS_WAIT_MICROS: i64 = 5_000_000;
 /// How long attempts that have begun may take when the program is told to stop.
 const LAST_ATTEMPTS_MAX: Duration = Duration::from_secs(5);
 
@@ -57,6 +60,8 @@ pub(super) struct Lane {
     more: bool,
     /// When it was decided last that a notice is for others: what it became was due then.
     changed: Time,
+    /// Up to when all that is due has been made, where another task makes it meanwhile.
+    made: Option<watch::Receiver<Time>>,
     sent: Sent,
 }
 
@@ -73,6 +78,7 @@ impl Lane {
             parted: Vec::new(),
             more: true,
             changed: Time(0),
+            made: None,
             sent: Sent::default(),
         }
     }
@@ -115,7 +121,12 @@ impl Lane {
     }
 
     /// Sends what is due whenever it is, until `stop`. Trouble (a full disk) is waited out.
-    pub(super) async fn run(mut self, mut queued: watch::Receiver<()>, stop: CancellationToken) -> Result<(), Problem> {
+    pub(super) async fn run(
+        mut self,
+        mut queued: watch::Receiver<Time>,
+        stop: CancellationToken,
+    ) -> Result<(), Problem> {
+        self.made = Some(queued.clone());
         let (mut wait, mut look) = (LOOK_EVERY, true);
         while !stop.is_cancelled() {
             let done = match self.write_down().await {
@@ -168,8 +179,13 @@ impl Lane {
         // Each is due by itself again.
         self.parted.clear();
         let mut due = self.site.store.records.notices_due(now, &self.way, limit).await?;
-        self.more = due.len() == NOTICES_AT_ONCE;
+        let made = self.made.as_ref().map(|made| *made.borrow());
+        let may_be_more = due.len() == NOTICES_AT_ONCE;
         due.retain(|(notice, _)| !self.busy.contains_key(&notice.id));
+        let found = due.len();
+        due.retain(|(notice, _)| !made.is_some_and(|made| waits_for_others(&self.site, notice, made, now)));
+        // What waits for others would be found again at once.
+        self.more = may_be_more && due.len() == found;
         self.more |= keep_few(&mut due, events);
         self.begin(due).await
     }
@@ -306,6 +322,13 @@ impl Lane {
         }
         Ok(())
     }
+}
+
+/// Whether a notice may go with others that are due when it is and perhaps not made yet.
+fn waits_for_others(site: &Site, notice: &Notice, made: Time, now: Time) -> bool {
+    notice.due > made
+        && now.0 - notice.due.0 < OTHERS_WAIT_MICROS
+        && merging::may_go_with_others(site, notice).is_some()
 }
 
 /// A new notice that is larger than the settings say.

@@ -12,7 +12,7 @@ use concert_model::incident::Tlp;
 use concert_store::Members;
 use concert_store::records::Notice;
 
-use crate::settings::MAIL;
+use crate::settings::{self, MAIL};
 use crate::wire::Site;
 
 /// Most notices in one mail.
@@ -33,10 +33,8 @@ pub(super) async fn gather(
 ) -> Result<(Vec<(Notice, Members)>, Carried), Problem> {
     let records = &site.store.records;
     let mut alike: BTreeMap<Common, Vec<(String, u64)>> = BTreeMap::new();
-    for (notice, _) in due.iter().filter(|(notice, _)| notice.attempts == 0 && notice.within.is_empty()) {
-        let kind = site.settings.notice(&notice.name).filter(|kind| kind.merge && notice.format != "html");
-        let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == MAIL);
-        if let (Some(kind), true, false) = (kind, is_mail, notice.to.is_empty()) {
+    for (notice, _) in &due {
+        if let Some(kind) = may_go_with_others(site, notice) {
             let key = (format!("{} {}", notice.via, notice.to), notice.language.clone(), kind.bcc.clone(), notice.tlp);
             alike.entry(key).or_default().push((notice.id.clone(), notice.events));
         }
@@ -54,6 +52,14 @@ pub(super) async fn gather(
         carried.entry(notice.within.clone()).or_default().push((notice, members));
     }
     Ok((due, carried))
+}
+
+/// The kind of a notice that may go with others in one mail; nothing where it goes alone.
+pub(super) fn may_go_with_others<'s>(site: &'s Site, notice: &Notice) -> Option<&'s settings::Notice> {
+    let kind = site.settings.notice(&notice.name).filter(|kind| kind.merge && notice.format != "html")?;
+    let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == MAIL);
+    let is_fresh = notice.attempts == 0 && notice.within.is_empty();
+    (is_fresh && is_mail && !notice.to.is_empty()).then_some(kind)
 }
 
 /// As many together as one mail takes.

@@ -37,8 +37,8 @@ mod unclaimed;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::Problem;
 use concert_model::problem::counted;
+use concert_model::{Problem, Time};
 use concert_store::records::{Counts, ReportRow, Waiting};
 use concert_store::{Keep, Upkeep, Writer};
 use tokio::sync::watch;
@@ -178,6 +178,11 @@ impl Worker {
     /// Makes the notices that are due.
     pub async fn tell_due(&mut self, site: &Site) -> Result<usize, Problem> {
         self.teller.tell_due(site, &mut self.writer).await
+    }
+
+    /// Up to when all that is due has been made.
+    pub fn made_until(&self) -> Time {
+        self.teller.made_until
     }
 
     /// Keeps the journal small.
@@ -389,7 +394,7 @@ async fn run(site: Arc<Site>, keeper: Arc<Keeper>, worker: Worker, stop: Cancell
             Ok(())
         });
     }
-    let (queued, hear) = watch::channel(());
+    let (queued, hear) = watch::channel(Time(0));
     tasks.spawn(work(Arc::clone(&site), worker, keeper, queued, stop.clone()));
     for way in deliver::ways(&site) {
         tasks.spawn(Lane::new(Arc::clone(&site), way).run(hear.clone(), stop.clone()));
@@ -414,7 +419,7 @@ async fn work(
     site: Arc<Site>,
     mut worker: Worker,
     keeper: Arc<Keeper>,
-    queued: watch::Sender<()>,
+    queued: watch::Sender<Time>,
     stop: CancellationToken,
 ) -> Result<(), Problem> {
     let mut wait = LOOK_EVERY;
@@ -449,7 +454,7 @@ async fn work(
         keeper.processing(told.as_ref().err().map(ToString::to_string));
         match told {
             Ok(_) => {
-                queued.send_replace(());
+                queued.send_replace(worker.made_until());
                 wait = LOOK_EVERY;
                 if let Err(problem) = worker.tidy().await {
                     tracing::warn!("{problem}");

@@ -84,6 +84,8 @@ pub struct Teller {
     scratch: Vec<u8>,
     /// Since when there are notices of the last report that may go to whoever is next in order.
     waits_since: Option<Time>,
+    /// Up to when all that is due has been made.
+    pub(super) made_until: Time,
     /// What of the report concerns incidents.
     pub(super) catching: Catching,
 }
@@ -112,6 +114,7 @@ impl Teller {
             hasty: Hasty::default(),
             scratch: Vec::new(),
             waits_since: None,
+            made_until: Time(0),
             catching: Catching::new(site),
         };
         for (index, notice) in site.settings.notices.iter().enumerate() {
@@ -231,7 +234,7 @@ impl Teller {
                 self.hasty.forget(index, &held);
                 telling.cursors.push((notice.name.clone(), newest, next));
             } else {
-                made += self.tell_ahead(site, writer, index, newest).await?;
+                made += self.tell_ahead(site, writer, index, newest, now).await?;
                 // A changed schedule takes effect without waiting for the old one.
                 if next < due {
                     let held = early.into_iter().filter(|(_, told)| *told <= cursor);
@@ -244,6 +247,7 @@ impl Teller {
             made += telling.notices.len();
             writer.tell(&telling).await?;
         }
+        self.made_until = now;
         Ok(made)
     }
 
@@ -279,9 +283,10 @@ impl Teller {
         writer: &mut Writer,
         index: usize,
         newest: u64,
+        now: Time,
     ) -> Result<usize, Problem> {
         let Some(notice) = site.settings.notices.get(index) else { return Ok(0) };
-        let (now, mut made) = (wire::now(), 0);
+        let mut made = 0;
         for (ahead, keys) in self.early(index, notice.or_at_events, now) {
             let clock = ahead.map(|due| Struck { when: &notice.when, due, is_ahead: true });
             let mut telling = Telling { now, home: site.home(), ..Telling::default() };
