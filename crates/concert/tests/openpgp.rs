@@ -315,7 +315,7 @@ async fn where_it_must_be_encrypted_the_next_contact_with_a_key_is_told_and_that
     let parties = desk.write("parties.csv", parties.as_bytes());
     desk.done(&["contact", "import", "constituents", &parties]);
     let why = "it must be encrypted, but the key of cert@uni.example expired on 2024-12-31";
-    let who = desk.rows(&["who", "192.0.2.1"]);
+    let who = desk.rows(&["who", "192.0.2.1", "--explain"]);
     let cells: Vec<[&str; 2]> =
         who.iter().map(|row| ["contact", "reason"].map(|name| row[name].as_str().unwrap())).collect();
     let rule = "the most specific network that covers it";
@@ -367,7 +367,7 @@ async fn keys_that_are_no_good_are_refused_with_the_reason() {
     let secret = desk.write("secret", &noc.must(&["--armor", "--export-secret-keys"]));
     let large = desk.write("large", &vec![b'x'; (1 << 20) + 1]);
     let (code, out, err) = desk.run(&["key", "import", &expired, &good, &sign_only, &secret, &large, "/nowhere"]);
-    assert_eq!((code, out.lines().count()), (1, 1), "the good one is taken: {out}{err}");
+    assert_eq!((code, out.lines().count()), (2, 1), "the good one is taken: {out}{err}");
     for (file, why) in [
         (&expired, "the key of cert@uni.example expired on 2024-12-31"),
         (&sign_only, "the key of sign@uni.example cannot be encrypted to: it has no subkey for encryption"),

@@ -145,7 +145,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
     let more = ["passed_over"].into_iter().filter(|_| in_rows);
     let mut table = args.rows.table(&COLUMNS.into_iter().chain(more).collect::<Vec<_>>());
     let mut tell = |value: &str| -> Result<bool, Failure> {
-        for (value, rows, found) in answers(value, &book)? {
+        for (value, rows, found) in answers(value, &book, args.explain)? {
             let lines = match args.explain {
                 true => passed_over(&value, &book)?.into_iter().chain(found).collect(),
                 false => Vec::new(),
@@ -228,8 +228,8 @@ struct Answer {
 /// A value, its rows, and what was passed over on the way.
 type Answered = (String, Vec<Row>, Vec<String>);
 
-/// What is answered for each value of a word.
-pub(crate) fn answers(word: &str, book: &Book<'_>) -> Result<Vec<Answered>, Failure> {
+/// What is answered for each value of a word. Contacts that are passed over have rows only where it is to be explained.
+pub(crate) fn answers(word: &str, book: &Book<'_>, explain: bool) -> Result<Vec<Answered>, Failure> {
     let values = match given::values(word) {
         Ok(values) => values,
         Err(problem) => return Ok(vec![(word.to_owned(), vec![nobody(word, None, None, &problem.what)], Vec::new())]),
@@ -237,6 +237,11 @@ pub(crate) fn answers(word: &str, book: &Book<'_>) -> Result<Vec<Answered>, Fail
     let is_one = values.len() == 1;
     let answer = |value: String| {
         let (mut rows, passed_over) = rows(&value, book)?;
+        let is_told = |row: &Row| !row[8].as_str().is_some_and(|reason| reason.starts_with(PASSED_OVER));
+        // Teams that events do not fall to have no row that says that nobody is left.
+        if !explain && rows.iter().any(is_told) {
+            rows.retain(is_told);
+        }
         // Rows are found again by the value as it was given, but where several came of it.
         for row in rows.iter_mut().filter(|_| is_one) {
             row[0] = json!(word);
@@ -281,6 +286,8 @@ fn nobody(value: &str, party: Option<&str>, specific: Option<&str>, reason: &str
     [json!(value), json!(party), null_1, null_2, null_3, null_4, json!(specific), null_5, json!(reason)]
 }
 
+/// What the reason of a contact begins with to which nothing is sent.
+const PASSED_OVER: &str = "passed over, ";
 /// What begins with it says why RDAP, and why security.txt, named nobody.
 const RDAP_SAYS: &str = "passed over RDAP";
 const SECURITY_TXT_SAYS: &str = "passed over security.txt";

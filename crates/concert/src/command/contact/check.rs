@@ -28,7 +28,7 @@ use crate::barred::Barred;
 use crate::print::LongRows;
 use crate::problems::{Exit, Failure};
 use crate::registry;
-use crate::settings::{OWN, Recipient, Settings};
+use crate::settings::{OWN, Recipient, Settings, Whom};
 use crate::suffixes;
 use crate::wire;
 
@@ -181,7 +181,8 @@ pub(crate) fn findings(settings: &Settings, parties: Parts<'_>) -> Vec<Finding> 
     let barred = Barred::new(settings.own(), HashMap::new());
     let of_teams = parties.teams.iter().map(|team| (team, true));
     for (party, is_team) in parties.constituents.iter().map(|party| (party, false)).chain(of_teams) {
-        found.extend(gaps(party, is_team));
+        let teams = if settings.lookup.responsible.contains(&Whom::Teams) && !is_team { parties.teams } else { &[] };
+        found.extend(gaps(party, is_team, teams));
         found.extend(told_twice(party));
         found.extend(ourselves(party, &barred).filter(|_| is_team));
         let is_ours = |contact: &&Contact| is_team && is_own(contact, &barred);
@@ -393,7 +394,8 @@ fn items(party: &Party) -> Vec<String> {
     nets.chain(domains).chain(asns).chain(countries).collect()
 }
 
-fn gaps(party: &Party, is_team: bool) -> Vec<Finding> {
+/// What a party lacks; `teams` are those that stand in for it.
+fn gaps(party: &Party, is_team: bool, teams: &[Party]) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut tell = |what: &str| found.push(("gap", party.name.clone(), what.to_owned()));
     // A team for a sector stands in for others, and needs nothing of its own.
@@ -404,7 +406,7 @@ fn gaps(party: &Party, is_team: bool) -> Vec<Finding> {
     }
     if party.contacts_for(PURPOSE).is_empty() {
         match reachable(party, PURPOSE, &Barred::default()).as_slice() {
-            [] => tell("it has no contact for abuse, so its notices wait"),
+            [] => tell(&format!("it has no contact for abuse, so {}", without(party, teams))),
             [next, ..] => tell(&format!("it has no contact for abuse, so {} ({}) is told", next.mail, next.purpose)),
         }
     }
@@ -415,6 +417,23 @@ fn gaps(party: &Party, is_team: bool) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// What becomes of the notices of a party without a contact.
+fn without(party: &Party, teams: &[Party]) -> String {
+    let can = |team: &&Party| team.name != party.name && !reachable(team, PURPOSE, &Barred::default()).is_empty();
+    let shares = |team: &&Party| team.sectors.iter().any(|sector| party.sectors.contains(sector));
+    let is_any = |team: &&Party| team.countries.iter().any(|code| code == ANYWHERE);
+    if let Some(team) = teams.iter().filter(can).find(shares) {
+        return format!("the team `{}` of its sector is told", team.name);
+    }
+    match teams.iter().filter(can).find(is_any) {
+        Some(any) => format!("the team of the country is told, else `{}`", any.name),
+        None if teams.iter().filter(can).any(|team| !team.countries.is_empty()) => {
+            "the team of the country is told, and where there is none its notices wait".to_owned()
+        }
+        None => "its notices wait".to_owned(),
+    }
 }
 
 /// Addresses of a party that stand there twice for the same purpose: what the second line wishes does not count.
@@ -497,7 +516,7 @@ mod tests {
         let named = overlaps(Parts { constituents: &parties, teams: &parties[..1] });
         assert!(named[0].1 == "A" && named[0].2.contains("a constituent and a team of last resort have this name"));
         let mut found = overlaps(Parts::one(Parties::Constituents, &parties));
-        found.extend(parties.iter().flat_map(|party| gaps(party, false)));
+        found.extend(parties.iter().flat_map(|party| gaps(party, false, &[])));
         let shown: Vec<String> = found.iter().map(|(kind, party, what)| format!("{kind} {party} {what}")).collect();
         assert_eq!(
             shown,
@@ -517,13 +536,27 @@ mod tests {
         );
         let contact = Contact { purpose: "abuse".into(), origin: "teams".into(), ..Contact::default() };
         let team = Party { sectors: vec!["energy".into()], contacts: vec![contact], ..Party::default() };
-        assert_eq!(gaps(&team, true), []);
+        assert_eq!(gaps(&team, true, &[]), []);
+        let (quiet, problems) =
+            read_csv("c.csv", b"party,asns,sectors,mail,purpose\nQuiet,1,energy,law@q.example,law\n");
+        assert_eq!(problems, []);
+        let check = |teams: &str, want: &str| {
+            let (teams, problems) = read_csv("t.csv", format!("party,sectors,countries,mail\n{teams}").as_bytes());
+            assert_eq!(problems, []);
+            assert_eq!(gaps(&quiet[0], false, &teams)[0].2, format!("it has no contact for abuse, so {want}"));
+        };
+        let (power, national) = ("Power,energy,,cert@power.example\n", "Nat,,FI,cert@nat.example\n");
+        check(&format!("{national}{power}"), "the team `Power` of its sector is told");
+        check(&format!("{national}Any,,*,a@any.example\n"), "the team of the country is told, else `Any`");
+        check(national, "the team of the country is told, and where there is none its notices wait");
+        check("Power,energy,,\nOther,health,,cert@other.example\n", "its notices wait");
         // One without an address is a team all the same: the same country of a constituent is no overlap.
         let (constituents, _) = read_csv("c.csv", b"party,countries,mail\nOffice,FI,a@office.example\n");
         let (teams, _) = read_csv("t.csv", b"party,countries,sectors\nNational,FI,\nPower,,energy\n");
         assert_eq!(overlaps(Parts { constituents: &constituents, teams: &teams }), []);
         let waits = "it has no contact for abuse, so its notices wait";
-        let told: Vec<_> = teams.iter().flat_map(|team| gaps(team, true)).map(|(_, name, what)| (name, what)).collect();
+        let told: Vec<_> =
+            teams.iter().flat_map(|team| gaps(team, true, &[])).map(|(_, name, what)| (name, what)).collect();
         assert_eq!(told, ["National", "Power"].map(|name| (name.to_owned(), waits.to_owned())));
     }
 

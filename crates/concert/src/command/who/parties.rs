@@ -22,6 +22,27 @@ pub(super) fn constituents(value: &str, found: &[Found<'_>], book: &Book<'_>, an
         contacts(value, party, &told, (&one.by.to_string(), &reason), book, answer);
         answer.decides.get_or_insert_with(|| format!("{} of `{}` decides", one.by, party.name));
     }
+    if let Some(party) = found.first().and_then(|one| book.constituents.party(one.party)) {
+        next_team(value, party, book, answer);
+    }
+}
+
+/// Adds the team of its sector to which notices for a constituent go once nobody of it is left.
+fn next_team(value: &str, party: &Party, book: &Book<'_>, answer: &mut Answer) {
+    let Some((team, sector)) = next_of_sector(party, book) else { return };
+    let reason = format!("next in order, but stands in only where nobody of `{}` is left", party.name);
+    for contact in book.told(team) {
+        answer.rows.push(row(value, team, contact, &format!("sector {sector}"), &reason, book));
+    }
+}
+
+/// The team that whoever asks sees and that stands in once nobody is left of a party of which somebody is.
+fn next_of_sector<'b>(party: &Party, book: &Book<'b>) -> Option<(&'b Party, &'b str)> {
+    if !book.is_asked(Whom::Teams) || reachable(party, book.purpose(), book.barred).is_empty() {
+        return None;
+    }
+    let next = team_for(book.all_teams, party, book.purpose(), book.barred)?;
+    book.teams.named(&next.0.name).map(|_| next)
 }
 
 /// Adds the teams of last resort: those of the country, which a name may tell too, and for any country.
@@ -73,8 +94,10 @@ pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
     let is_needed = reachable(party, book.purpose(), book.barred).is_empty();
     let stands_in = stands_in(value, party, book).map(|(team, _)| &team.name);
     let is_seen = |name: &str| book.teams.named(name).is_some();
+    let next = next_of_sector(party, book).map(|(team, _)| &team.name);
     let why = |team: &Party| match stands_in {
         _ if !book.is_asked(Whom::Teams) => Some("it stands in for nobody here (`responsible` of [lookup])".to_owned()),
+        _ if !is_needed && next == Some(&team.name) => None,
         _ if !is_needed => Some(format!("it stands in only where nobody of `{}` is left", party.name)),
         Some(name) if *name == team.name => None,
         _ if reachable(team, book.purpose(), book.barred).is_empty() => {
