@@ -291,7 +291,10 @@ mod tests {
             problems[2],
             "concert.toml:2:1: unknown key `recipents` in [deliver]\n  hint: did you mean `recipients`?"
         );
-        assert!(problems[0].starts_with("concert.toml:3:1: `5 parsecs` is not a duration"), "{problems:?}");
+        assert!(
+            problems[0].starts_with("concert.toml:3:1: `every` must be a duration, not `5 parsecs`"),
+            "{problems:?}"
+        );
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn a_shadowserver_mail_gives_its_events() {
         let Some(bytes) = mail(name) else { return };
         let receipt = check::receipt(name);
         let feed = check::feed("shadowserver", "", &|_| Err("no files here".to_owned()));
-        let Fixed { constants, zone } = feed.fixed;
+        let Fixed { constants, extras, zone } = feed.fixed;
         let mut stage = |_: &mut OpenEvent<'_>| true;
         let key_of = |_: &OpenEvent<'_>| ProblemKey::default();
         let mut flush = |batch: Batch| batch;
@@ -94,6 +94,7 @@ fn a_shadowserver_mail_gives_its_events() {
         let mut reject = |reject| rejects.push(reject);
         let mut sink =
             Sink::new(receipt.id(&[0; 32]), &receipt, constants, zone, &mut stage, &key_of, &mut flush, &mut reject);
+        sink.give_extras(extras);
         unpack::read(Cursor::new(bytes), &receipt, &Limits::default(), feed.parser.as_ref(), &mut sink);
         let counts = sink.finish();
         assert_eq!((counts.events, &rejects), (events, &Vec::new()), "{name}");

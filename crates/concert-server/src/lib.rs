@@ -72,6 +72,18 @@ impl Options {
             keys.text_or("listen", "127.0.0.1:8080", "address and port of the pages and the API; loopback only");
         let hosts =
             keys.texts("hosts", "names besides loopback ones that requests may ask for, for a proxy on this machine");
+        for (name, at) in hosts.iter().zip(0..) {
+            let bad = |c: char| c.is_whitespace() || c.is_control() || "/?#@\\".contains(c);
+            if name.is_empty() || name.contains(bad) {
+                let what = format!("`{}` is not a name that a request can ask for", name.escape_debug());
+                keys.problem_item(
+                    "hosts",
+                    at,
+                    what,
+                    "a name alone, or with a port: hosts = [\"concert.cert.example\"]",
+                );
+            }
+        }
         let about =
             "whether a proxy on this machine says in X-Forwarded-For who asks; the last address there is believed";
         let forwarded = keys.flag_or("forwarded", false, about);

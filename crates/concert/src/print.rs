@@ -11,13 +11,15 @@ mod table;
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use concert_model::json::write_string;
 use concert_model::sheet::is_formula;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::problems::{Failure, outside};
+use crate::wire;
 
 pub use age::age;
 pub use cells::Cells;
@@ -55,6 +57,21 @@ pub struct AllRows {
     pub format: Option<Format>,
 }
 
+/// `--format` alone, for commands that tell people in words, also into a pipe.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ToldRows {
+    /// How it is told: json, ndjson and csv give rows [default: as text for people, also into a pipe].
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+impl ToldRows {
+    /// The rows that are asked for.
+    pub fn rows(&self) -> AllRows {
+        AllRows { format: self.format }
+    }
+}
+
 /// Rows with a limit that does not hold unless it is given.
 pub type LongRows = Rows<0>;
 
@@ -72,15 +89,37 @@ impl AllRows {
     }
 }
 
-/// A line for whoever asked, on standard error beside the rows.
-pub fn note(line: &str) -> Result<(), Failure> {
+/// Whether what is told on standard error is told as objects, as the log is.
+static TELLS_OBJECTS: AtomicBool = AtomicBool::new(false);
+
+/// Tells on standard error as objects from now on.
+pub fn tell_objects() {
+    TELLS_OBJECTS.store(true, Ordering::Relaxed);
+}
+
+/// Tells whoever asked something on standard error, beside the rows. A closed standard error leaves nobody to tell.
+pub fn say(text: &str) {
+    told(text).ok();
+}
+
+fn told(text: &str) -> io::Result<()> {
+    let text = text.trim_end_matches('\n');
     let mut err = io::stderr().lock();
-    writeln!(err, "{line}").map_err(|error| outside("standard error cannot be written", &error))
+    if !TELLS_OBJECTS.load(Ordering::Relaxed) {
+        return writeln!(err, "{text}");
+    }
+    let line = json!({"timestamp": wire::now().to_string(), "level": "INFO", "fields": {"message": text}});
+    writeln!(err, "{line}")
+}
+
+/// The same; the error says that nobody can be told.
+pub fn note(line: &str) -> Result<(), Failure> {
+    told(line).map_err(|error| outside("standard error cannot be written", &error))
 }
 
 /// Says on standard error that there is more than was shown.
 pub fn tell_cut(limit: usize) {
-    writeln!(io::stderr(), "{}", cut_words(limit)).ok();
+    say(&cut_words(limit));
 }
 
 fn cut_words(limit: usize) -> String {

@@ -336,11 +336,11 @@ fn wrong_values() {
       hint: write it like cert@cert.example
     concert.toml:6:1: `0.0.0.0:80` can be reached from other machines, and pages have no login yet
       hint: listen on 127.0.0.1 or [::1]; use a tunnel or a proxy with a log-in in front
-    concert.toml:9:1: `90` is not a duration
+    concert.toml:9:1: `keep_raw` must be a duration, not `90`
       hint: write a number and s, m, h or d: "90s", "15m", "24h", "7d"
     concert.toml:10:1: `keep_events` must be at least "1d"
       hint: keep_events = "90d"
-    concert.toml:13:1: `64MB` is not a size
+    concert.toml:13:1: `report` must be a size, not `64MB`
       hint: write a number and B, KiB, MiB, GiB or TiB: "64MiB"
     concert.toml:14:1: `depth` must be 0 to 8
       hint: depth = 2
@@ -408,8 +408,6 @@ fn settings_without_effect() {
       hint: nickname = "concert": a letter, then letters, digits and any of -_[]\`^{|}, at most 30 in all
     concert.toml:39:6: `to` must be a text
       hint: to: "responsible", or an address, or several with commas between them
-    concert.toml:48:1: `to` has no effect: [via.chat] is no way out for mail but of type `irc`
-      hint: leave `to` out, or write to = "responsible"
     concert.toml:49:1: `bcc` has no effect: [via.chat] is no way out for mail but of type `irc`
       hint: leave `bcc` out, or name a way out of type `smtp` in `via`
     concert.toml:50:1: `merge` has no effect: [via.chat] is no way out for mail but of type `irc`

@@ -88,7 +88,7 @@ impl<'a> Keys<'a> {
         if duration.is_none() {
             self.problem(
                 name,
-                format!("`{text}` is not a duration"),
+                format!("`{name}` must be a duration, not `{text}`"),
                 "write a number and s, m, h or d: \"90s\", \"15m\", \"24h\", \"7d\"",
             );
         }
@@ -114,7 +114,7 @@ impl<'a> Keys<'a> {
         parse_size(&text).unwrap_or_else(|| {
             self.problem(
                 name,
-                format!("`{text}` is not a size"),
+                format!("`{name}` must be a size, not `{text}`"),
                 "write a number and B, KiB, MiB, GiB or TiB: \"64MiB\"",
             );
             fallback

@@ -75,6 +75,11 @@ impl Dedup {
         let given = keys.texts("fields", &about);
         if keys.has("fields") {
             let parts: Vec<Vec<Name>> = given.iter().map(|part| read_part(keys, part)).collect();
+            for (part, at) in
+                given.iter().zip(0..).filter(|(part, at)| given.iter().take(*at).any(|other| other == *part))
+            {
+                keys.problem_item("fields", at, format!("`{part}` stands twice in `fields`"), "name it once");
+            }
             // Names that are not known were told already.
             if given.is_empty() {
                 keys.problem("fields", "`fields` names no field", "leave it out for the usual ones");

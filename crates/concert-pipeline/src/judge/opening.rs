@@ -74,6 +74,9 @@ impl Opening {
         let marking = read_marking(keys);
         let window = keys
             .duration("window", "how long after it was opened events are linked to it; until it is closed without it");
+        if window.is_some_and(|window| window.is_zero()) {
+            keys.problem("window", "`window` must be longer than nothing", "window = \"7d\"");
+        }
         let about = "most incidents that the rule opens in a day; events of further keys go into one more";
         let per_day = keys.number_or("per_day", 100, 1..=10_000, about);
         let classification = match classification {

@@ -71,9 +71,10 @@ pub(crate) fn through(
         let part = if reject.part.is_empty() { String::new() } else { format!("{} ", reject.part) };
         rejects.borrow_mut().push(format!("{part}{} {}: {}", reject.line, reject.field, reject.reason));
     };
-    let Fixed { constants, zone } = feed.fixed.clone();
+    let Fixed { constants, extras, zone } = feed.fixed.clone();
     let mut sink =
         Sink::new(receipt.id(&[0; 32]), &receipt, constants, zone, &mut stage, &key_of, &mut flush, &mut reject);
+    sink.give_extras(extras);
     work(&receipt, &mut sink);
     let counts = sink.finish();
     let (events, rejects) = (events.into_inner(), rejects.into_inner());

@@ -2,7 +2,7 @@
 //! the zone of times that name none. Read once for a feed and handed to each [`super::Sink`].
 
 use concert_model::problem::meant;
-use concert_model::{Field, Keys, Value, field};
+use concert_model::{Batch, Field, Keys, Kind, Value, field};
 use jiff::tz::TimeZone;
 
 /// What holds for every event of a feed.
@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 pub struct Fixed {
     /// Values for events that have none of their own.
     pub constants: Vec<(Field, Value<'static>)>,
+    /// The same below `extra.`, by names without that.
+    pub extras: Vec<(String, Value<'static>)>,
     /// The zone for times that name none.
     pub zone: Option<TimeZone>,
 }
@@ -17,8 +19,15 @@ pub struct Fixed {
 impl Fixed {
     /// Reads `constant` and `time_zone` of a feed's table.
     pub fn read(keys: &mut Keys<'_>) -> Self {
-        let mut constants = Vec::new();
+        let (mut constants, mut extras) = (Vec::new(), Vec::new());
         for (name, text) in keys.pairs("constant", "values for events that have none of their own: field = value") {
+            if let Some(extra) = name.strip_prefix("extra.").filter(|extra| Batch::new().extra(extra).is_some()) {
+                match read_value(&name, Kind::Text, &text) {
+                    Ok(value) => extras.push((extra.to_owned(), value)),
+                    Err((what, hint)) => keys.problem("constant", what, hint),
+                }
+                continue;
+            }
             match constant(&name, &text) {
                 Ok(pair) => constants.push(pair),
                 Err((what, hint)) => keys.problem("constant", what, hint),
@@ -33,7 +42,7 @@ impl Fixed {
                 "write UTC or a name like Europe/Helsinki",
             );
         }
-        Self { constants, zone }
+        Self { constants, extras, zone }
     }
 }
 
@@ -47,12 +56,17 @@ fn zone(name: &str) -> Option<TimeZone> {
 fn constant(name: &str, text: &str) -> Result<(Field, Value<'static>), (String, String)> {
     let Some(field) = Field::named(name) else {
         let known = field::TABLE.iter().map(|(name, _)| *name);
-        let hint = meant(name, known, "fields of the data format, such as classification.type");
+        let hint =
+            meant(name, known, "fields of the data format, such as classification.type, or extra.NAME for others");
         return Err((format!("`{name}` is not a field that can be constant"), hint));
     };
-    let value = Value::read(field.kind(), text, Some(&TimeZone::UTC))
-        .map_err(|why| (format!("`{text}` is no value of {name}: {why}"), field.kind().hint(text)))?;
-    Ok((field, owned(value)))
+    Ok((field, read_value(name, field.kind(), text)?))
+}
+
+fn read_value(name: &str, kind: Kind, text: &str) -> Result<Value<'static>, (String, String)> {
+    Value::read(kind, text, Some(&TimeZone::UTC))
+        .map(owned)
+        .map_err(|why| (format!("`{text}` is no value of {name}: {why}"), kind.hint(text)))
 }
 
 fn owned(value: Value<'_>) -> Value<'static> {

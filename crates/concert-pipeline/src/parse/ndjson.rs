@@ -48,7 +48,7 @@ pub const LISTED: Listed = Listed {
 columns = { "src.ip" = "source.ip", "hosts[0].name" = "source.fqdn", when = "time.source", "src.cc" = "source.geolocation.cc" }
 drop = ["password", "src.secret"]
 time_format = "unix"
-constant = { "classification.type" = "brute-force" }
+constant = { "classification.type" = "brute-force", "extra.list" = "ours", "extra.src.port" = "none" }
 require = ["source.ip"]
 "#,
             given: r#"
@@ -56,7 +56,7 @@ require = ["source.ip"]
 {"when":1478769063}
 "#,
             events: r#"
-{"source.ip":"192.0.2.1","source.geolocation.cc":"PL","source.fqdn":"a.example","time.source":"2016-11-10T09:11:03Z","extra.src.port":22,"extra.hosts[1]":{"name":"b.example"},"classification.type":"brute-force","classification.taxonomy":"intrusion-attempts"}
+{"source.ip":"192.0.2.1","source.geolocation.cc":"PL","source.fqdn":"a.example","time.source":"2016-11-10T09:11:03Z","extra.src.port":22,"extra.hosts[1]":{"name":"b.example"},"extra.list":"ours","classification.type":"brute-force","classification.taxonomy":"intrusion-attempts"}
 "#,
             rejects: "3 source.ip: missing",
         },

@@ -152,6 +152,8 @@ pub struct Sink<'a> {
     constants: Vec<(Field, Value<'static>)>,
     part_constants: Vec<(Field, Value<'static>)>,
     extra_names: Vec<Box<str>>,
+    /// Constants below `extra.`, whose numbers are those of the batch.
+    extras: Vec<(String, Value<'static>)>,
     /// The taxonomy of the constant type is a constant too.
     constant_taxonomy: bool,
     zone: Option<TimeZone>,
@@ -202,6 +204,7 @@ impl<'a> Sink<'a> {
             constants,
             part_constants: Vec::new(),
             extra_names: Vec::new(),
+            extras: Vec::new(),
             constant_taxonomy: false,
             zone,
             received: receipt.received,
@@ -226,6 +229,13 @@ impl<'a> Sink<'a> {
     /// Says how many events are handed over together.
     pub fn hand_over_at(&mut self, events: usize) {
         self.batch_events = events.max(1);
+    }
+
+    /// Gives these values below `extra.` to events that have none of their own.
+    pub fn give_extras(&mut self, extras: Vec<(String, Value<'static>)>) {
+        self.extras = extras;
+        self.batch.forget_constants();
+        self.write_constants();
     }
 
     /// Lets somebody look at events before they go through the stage.
@@ -403,6 +413,11 @@ impl<'a> Sink<'a> {
         }
         for (field, value) in self.part_constants.iter().chain(&self.constants) {
             self.batch.constant(*field, value);
+        }
+        for (name, value) in &self.extras {
+            if let Some(field) = self.batch.extra(name) {
+                self.batch.constant(field, value);
+            }
         }
     }
 }

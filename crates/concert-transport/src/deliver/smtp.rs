@@ -62,6 +62,9 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Deliverer>> {
     let server = read_server(keys, setup);
     let from = keys.text_or("from", &setup.site_email, "mail address the notices come from");
     let sender = keys.text_or("from_name", &setup.site_name, "name beside that address");
+    if sender.contains(char::is_control) {
+        keys.problem("from_name", "`from_name` is one line without control characters", "from_name = \"CERT Example\"");
+    }
     let envelope_from = keys.text_or(
         "envelope_from",
         &from,
@@ -269,7 +272,8 @@ impl Deliverer for Smtp {
         for texts in [&message.to, &message.bcc] {
             for text in texts {
                 match address::ascii(text) {
-                    Ok(address) if to.contains(&address) => {}
+                    // Servers that tell letter case apart in names of mailboxes are none that anybody met.
+                    Ok(address) if to.iter().any(|other: &String| other.eq_ignore_ascii_case(&address)) => {}
                     Ok(address) => to.push(address),
                     Err(why) => return Outcome::Never(why),
                 }

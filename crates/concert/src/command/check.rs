@@ -17,7 +17,7 @@ use crate::clocks;
 use crate::incidents::ahead;
 use crate::lacking;
 use crate::left::{self, Left};
-use crate::print::{AllRows, Format, Out};
+use crate::print::{AllRows, Format, Out, ToldRows};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings, processes};
 use crate::wire;
@@ -37,13 +37,14 @@ pub(super) struct Args {
     #[arg(long)]
     live: bool,
     #[command(flatten)]
-    rows: AllRows,
+    told: ToldRows,
 }
 
 pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let loaded = Settings::read(&site.dir, LoadFor::Run)?;
+    let rows = args.told.rows();
     // Mistakes read best as they are told everywhere, so rows come only when asked for.
-    let format = args.rows.format.unwrap_or(Format::Table);
+    let format = rows.format.unwrap_or(Format::Table);
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(loaded.problems.into_iter().map(|problem| Finding::of("mistake", problem)));
     findings.extend(loaded.warnings.into_iter().map(|problem| Finding::of("warning", problem)));
@@ -52,8 +53,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let processes = processes::load(&site.dir);
     findings
         .extend(processes.problems.into_iter().chain(processes.unused).map(|problem| Finding::of("mistake", problem)));
-    findings.extend(files::check(&loaded.settings));
-    findings.extend(mails::check(&loaded.settings));
+    findings.extend(files::check(&loaded.settings, &loaded.keys));
+    findings.extend(mails::check(&loaded.settings, &loaded.keys));
     if loaded.settings.collecting.paused {
         let problem = Problem::new("no feed and no mailbox is looked at: `paused` is set").at("[collect]");
         findings.push(Finding::of("warning", problem.hint("take it out when the site is to work")));
@@ -68,13 +69,13 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Err(problem) => findings.push(Finding::of("failed", problem)),
     }
     // Scripts that ask for no rows want to know of mistakes alone.
-    if !args.live && args.rows.format.is_none() && !std::io::stdout().is_terminal() {
+    if !args.live && rows.format.is_none() && !std::io::stdout().is_terminal() {
         findings.retain(|finding| finding.state != "ok");
     }
     if args.live {
         findings.extend(super::runtime()?.block_on(ask_peers(loaded.settings)));
     }
-    print(&args.rows, format, &findings)?;
+    print(&rows, format, &findings)?;
     let bad = findings.iter().any(|finding| matches!(finding.state, "mistake" | "failed"));
     Ok(if bad { Exit::Bad } else { Exit::Done })
 }

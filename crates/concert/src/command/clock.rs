@@ -12,7 +12,7 @@ use super::incident::refused;
 use super::{SiteArg, acting};
 use crate::clocks;
 use crate::incidents::{Incidents, made_anew};
-use crate::print::{AllRows, LongRows, Rows};
+use crate::print::{LongRows, Rows, ToldRows};
 use crate::problems::{Exit, Failure};
 use crate::settings::LoadFor;
 use crate::wire::{self, Site};
@@ -44,7 +44,7 @@ struct CheckArgs {
     /// The file; else `clocks.toml` of the site.
     file: Option<PathBuf>,
     #[command(flatten)]
-    rows: AllRows,
+    told: ToldRows,
 }
 
 #[derive(clap::Args)]
@@ -96,7 +96,7 @@ fn check(args: &CheckArgs, site: &SiteArg) -> Result<Exit, Failure> {
         Ok(None) => return Err(Failure::usage(Problem::new("there is no such file").at(name))),
         Err(problems) => (problems, String::new()),
     };
-    super::check::tell(&args.rows, problems, &good)
+    super::check::tell(&args.told.rows(), problems, &good)
 }
 
 fn due(args: &DueArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {

@@ -120,8 +120,11 @@ fn receipt(args: &Args, feed: &str, path: &Path, received: Time) -> Receipt {
 /// A file that can be read again from its start, as archives need it.
 fn open(path: &Path) -> Result<File, Failure> {
     if path != Path::new("-") {
-        let file = File::open(path).map_err(|error| outside(path.display(), &error))?;
-        let about = file.metadata().map_err(|error| outside(path.display(), &error))?;
+        let cannot = |error: std::io::Error| {
+            Failure::usage(Problem::new(format!("cannot be read: {error}")).at(path.display().to_string()))
+        };
+        let file = File::open(path).map_err(cannot)?;
+        let about = file.metadata().map_err(cannot)?;
         if about.is_dir() {
             return Err(Failure::usage(Problem::new(format!("{} is a folder", path.display()))));
         }
@@ -187,9 +190,10 @@ fn parse<W: Write>(how: &How, file: File, receipt: &Receipt, out: &RefCell<Out<W
     };
     let mut stage = |_: &mut OpenEvent<'_>| true;
     let key_of = |_: &OpenEvent<'_>| ProblemKey::default();
-    let Fixed { constants, zone } = how.fixed.clone();
+    let Fixed { constants, extras, zone } = how.fixed.clone();
     let id = receipt.id(&[0; 32]);
     let mut sink = Sink::new(id, receipt, constants, zone, &mut stage, &key_of, &mut flush, &mut reject);
+    sink.give_extras(extras);
     let reader = Until { file, stop: &stop };
     unpack::read(reader, receipt, &how.unpack, how.parser.as_ref(), &mut sink);
     let counts = sink.finish();

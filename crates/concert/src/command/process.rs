@@ -14,7 +14,7 @@ use concert_model::problem::meant;
 use serde_json::json;
 
 use super::SiteArg;
-use crate::print::{AllRows, Out, Rows};
+use crate::print::{Out, Rows, ToldRows};
 use crate::problems::{Exit, Failure, sort_by_place};
 use crate::settings::processes::{self, Processes};
 use crate::wire;
@@ -57,7 +57,7 @@ struct CheckArgs {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    rows: AllRows,
+    told: ToldRows,
 }
 
 #[derive(clap::Args)]
@@ -137,7 +137,7 @@ fn check(args: &CheckArgs, site: &Path) -> Result<Exit, Failure> {
         problems.extend(loaded.unused);
     }
     sort_by_place(&mut problems);
-    super::check::tell(&args.rows, problems, "no mistakes")
+    super::check::tell(&args.told.rows(), problems, "no mistakes")
 }
 
 fn show(args: &ShowArgs, site: &Path) -> Result<Exit, Failure> {

@@ -334,6 +334,7 @@ pub(super) fn parse(
         &mut flush,
         &mut keep_reject,
     );
+    sink.give_extras(fixed.extras);
     sink.hand_over_at(batch_events);
     let mut look_ahead = |batch: &Batch, from: usize| {
         let addresses = enrich::sources((from..batch.len()).filter_map(|at| batch.get(at)));

@@ -38,6 +38,9 @@ pub(super) fn read_all(tables: Vec<Keys<'_>>) -> (Forbids, Vec<Named>) {
 
 pub(super) fn read(keys: &mut Keys<'_>, named: &mut Vec<Named>) -> Forbid {
     let name = keys.require("name", "why, as people are told it: \"Otto works for Net A\"").unwrap_or_default();
+    if keys.has("name") && name.trim().is_empty() {
+        keys.problem("name", "`name` says nothing", "why, as people are told it: name = \"Otto works for Net A\"");
+    }
     let persons = keys.texts("persons", "users it holds for; with no `standing` either, it holds for everybody");
     let standing = words(
         keys,

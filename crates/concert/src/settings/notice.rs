@@ -113,6 +113,9 @@ fn read(mut keys: Keys<'_>, vias: &Vias, templates: &Templates, taken: &mut Take
     }
     tell_idle(&keys, vias, via.as_deref(), (&to, format, merge));
     keys.finish();
+    // Not needed, and no harm: `concert check` says that nobody is mailed.
+    let is_mailed = || via.as_ref().and_then(|name| vias.good.get(name)).is_none_or(|via| via.kind == MAIL);
+    let to = if matches!(to, Recipient::Addresses(_)) && !is_mailed() { Recipient::Target } else { to };
     Some(Notice {
         name: name?,
         group_by,
@@ -143,15 +146,11 @@ fn tell_idle(keys: &Keys<'_>, vias: &Vias, via: Option<&str>, (to, format, merge
     let can_be_mail =
         is_mail(via) || (has_wishes && (vias.good.len() < vias.names.len() || vias.good.values().any(is_mail)));
     if !can_be_mail {
-        let is_address = matches!(to, Recipient::Addresses(_));
-        let idle = [("bcc", keys.has("bcc")), ("to", is_address), ("merge", merge)];
+        let idle = [("bcc", keys.has("bcc")), ("merge", merge)];
         for (name, _) in idle.iter().filter(|(_, is_there)| *is_there) {
             let what =
                 format!("`{name}` has no effect: [via.{}] is no way out for mail but of type `{}`", via.name, via.kind);
-            let hint = match *name {
-                "to" => "leave `to` out, or write to = \"responsible\"".to_owned(),
-                name => format!("leave `{name}` out, or name a way out of type `smtp` in `via`"),
-            };
+            let hint = format!("leave `{name}` out, or name a way out of type `smtp` in `via`");
             keys.problem(name, what, hint);
         }
     }
@@ -185,6 +184,9 @@ fn group_by(keys: &mut Keys<'_>) -> Vec<String> {
         );
     }
     check_fields(keys, "group_by", &names);
+    for (name, at) in names.iter().zip(0..).filter(|(name, at)| names.iter().take(*at).any(|other| other == *name)) {
+        keys.problem_item("group_by", at, format!("`{name}` stands twice in `group_by`"), "name it once");
+    }
     names
 }
 

@@ -39,7 +39,10 @@ impl Remind {
         }
         let mut ahead_seconds = Vec::new();
         for text in given.iter().take(STAGES_MAX) {
-            match parse_duration(text).filter(|span| *span <= AHEAD_MAX) {
+            match parse_duration(text).filter(|span| !span.is_zero() && *span <= AHEAD_MAX) {
+                Some(span) if ahead_seconds.contains(&i64::try_from(span.as_secs()).unwrap_or(i64::MAX)) => {
+                    keys.problem("ahead", format!("`{text}` stands twice in `ahead`"), "name it once");
+                }
                 Some(span) => ahead_seconds.push(i64::try_from(span.as_secs()).unwrap_or(i64::MAX)),
                 None => keys.problem(
                     "ahead",

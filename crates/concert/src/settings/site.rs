@@ -335,6 +335,10 @@ fn whom(keys: &mut Keys<'_>) -> Vec<Whom> {
                  the domains themselves, name";
     let words = keys.texts_or("responsible", &Whom::AT_FIRST, about);
     let mut whom = Vec::new();
+    if words.is_empty() {
+        let hint = "leave it out, or responsible = [\"constituents\"]";
+        keys.problem("responsible", "events could fall to nobody", hint);
+    }
     for word in &words {
         match Whom::ALL.iter().find(|(known, _)| known == word) {
             Some((_, known)) => whom.push(*known),

@@ -162,6 +162,11 @@ fn read_secrets(keys: &mut Keys<'_>) -> HeaderMap {
     let bearer = keys.secret("bearer", "token, sent as Authorization: Bearer");
     let api_key = keys.secret("api_key", "key, sent in the header `api_key_header`");
     let api_key_header = keys.text_or("api_key_header", "X-API-Key", "header that carries api_key");
+    let is_sent = api_key.is_some();
+    if !is_sent && HeaderName::try_from(&api_key_header).is_err() {
+        let what = format!("`{}` is not the name of a header", api_key_header.escape_debug());
+        keys.problem("api_key_header", what, "api_key_header = \"X-API-Key\"");
+    }
     let mut secrets = HeaderMap::new();
     let mut add = |key: &str, name: &str, value: String| {
         let header = HeaderName::try_from(name).ok();

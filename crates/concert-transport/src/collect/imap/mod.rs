@@ -106,6 +106,15 @@ fn read(keys: &mut Keys<'_>, setup: &Setup) -> Option<Box<dyn Collector>> {
         keys.missing("password", "password at the mail server");
     }
     let folder = keys.text_or("folder", "INBOX", "folder to read");
+    for (key, value) in [("user", user.as_ref()), ("folder", Some(&folder))] {
+        if value.is_some_and(|value| value.trim().is_empty() || value.contains(char::is_control)) {
+            keys.problem(
+                key,
+                format!("`{key}` is empty, or holds control characters"),
+                "write it as the mail server calls it",
+            );
+        }
+    }
     let search = keys.text_or("search", "UNSEEN", "which messages, as an IMAP search");
     let words = [("seen", After::Seen), ("move", After::Move), ("delete", After::Delete)];
     let after = keys.choice_or("after", &words, "seen", "what is done with a message when it is durable");

@@ -44,10 +44,17 @@ pub(super) fn weak_rules(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// Names in `[[forbid]]` that nobody has, as far as there is a site already.
+/// Names in `[[forbid]]` and of incidents that rules open that nobody has, as far as there is a site already.
 pub(super) async fn unknown_names(settings: &Settings) -> Result<Vec<Finding>, Problem> {
     let data = settings.data_dir();
-    if settings.forbidden_names.is_empty() || !data.join("records.sqlite").is_file() {
+    let openings = settings.judge.rules().iter().filter_map(|rule| Some((rule.name(), rule.opening()?)));
+    let audience = openings.flat_map(|(rule, opening)| {
+        let persons = opening.marking.persons.iter().map(|name| ("persons", name));
+        let named = persons.chain(opening.marking.parties.iter().map(|name| ("parties", name)));
+        named.map(move |(key, name)| (rule, &opening.marking_place, key, name))
+    });
+    let audience: Vec<_> = audience.collect();
+    if settings.forbidden_names.is_empty() && audience.is_empty() || !data.join("records.sqlite").is_file() {
         return Ok(Vec::new());
     }
     let records = Store::open(&data).await?.records;
@@ -71,5 +78,18 @@ pub(super) async fn unknown_names(settings: &Settings) -> Result<Vec<Finding>, P
         let hint = meant(&named.name, known.iter().map(String::as_str), later);
         Some(Finding::of("warning", problem.hint(hint)))
     };
-    Ok(settings.forbidden_names.iter().filter_map(unknown).collect())
+    let mut findings: Vec<Finding> = settings.forbidden_names.iter().filter_map(unknown).collect();
+    for (rule, place, key, name) in audience {
+        let (known, what) = match key {
+            "persons" => (&users, "user"),
+            _ => (&parties, "party of the contact book"),
+        };
+        if !known.iter().any(|one| one == name || key == "parties" && is_same_name(one, name)) {
+            let problem = Problem::new(format!("`{key}` of open_incident of rule `{rule}`: `{name}` is no {what}"));
+            let later = "it is for them as soon as there is one called so";
+            let hint = meant(name, known.iter().map(String::as_str), later);
+            findings.push(Finding::of("warning", problem.at(place).hint(hint)));
+        }
+    }
+    Ok(findings)
 }

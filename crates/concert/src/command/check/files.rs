@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use concert_model::Problem;
+use concert_model::keys::Setting;
 use concert_model::problem::counted;
 use concert_pipeline::enrich::{Reading, What};
 use concert_transport::openpgp::Keyring;
@@ -16,7 +17,7 @@ use crate::settings::{Collect, Settings, Whom};
 use crate::{ask, ranges, registry, wire};
 
 /// Everything found in the files of a site.
-pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) fn check(settings: &Settings, keys: &[Setting]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let lookup = &settings.lookup;
     let places = lookup.range_places.split_at_checked(lookup.asn.len()).unwrap_or_default();
@@ -31,6 +32,18 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     if lookup.rdap {
         let mistakes = ask::bootstrap_mistakes(lookup.rdap_bootstrap.as_deref(), &settings.data_dir());
         findings.extend(mistakes.into_iter().map(|problem| Finding::of("mistake", problem)));
+    }
+    let folders = [
+        // Where RDAP is asked, its files are told to be missing.
+        ("lookup.rdap_bootstrap", lookup.rdap_bootstrap.as_ref().filter(|_| !lookup.rdap)),
+        ("openpgp.keys", Some(&settings.openpgp.keys)),
+    ];
+    for (key, folder) in folders.into_iter().filter_map(|(key, folder)| Some((key, folder?))) {
+        let written = keys.iter().find(|one| one.key == key && one.origin != "default");
+        if let Some(written) = written.filter(|_| !folder.is_dir()) {
+            let problem = Problem::new(format!("there is no folder {}", settings.shown(folder))).at(&written.origin);
+            findings.push(Finding::of("mistake", problem.hint("make it, or name the one that is meant")));
+        }
     }
     check_keys(settings, &mut findings);
     check_certificates(settings, &mut findings);

@@ -1,7 +1,8 @@
-//! Mailboxes that two look into: each mail goes to whoever looks first. Notices to the mailbox of answers. And blind
-//! copies for whose sake mails go out in clear.
+//! Mailboxes that two look into: each mail goes to whoever looks first. Notices to the mailbox of answers, or to addresses
+//! by a way out that is no mail. And blind copies for whose sake mails go out in clear.
 
 use concert_model::address::canonical;
+use concert_model::keys::Setting;
 use concert_model::{Problem, Time};
 use concert_transport::openpgp::Keyring;
 
@@ -10,7 +11,7 @@ use crate::settings::{Collect, Notice, Recipient, Settings};
 use crate::wire;
 
 /// What is told of feeds, and of `[mailbox]`, that take the same mails.
-pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) fn check(settings: &Settings, keys: &[Setting]) -> Vec<Finding> {
     let feeds = settings.feeds.iter().filter_map(|feed| match &feed.collect {
         Collect::By(_, collector, _) => Some((format!("feed {}", feed.name), collector.mails()?)),
         Collect::Nothing | Collect::Push(_) => None,
@@ -31,7 +32,21 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     }
     findings.extend(own(settings));
     findings.extend(copies(settings, wire::now()));
+    findings.extend(idle(settings, keys));
     findings
+}
+
+/// Notices for which an address is written though their way out mails nobody.
+fn idle(settings: &Settings, keys: &[Setting]) -> Vec<Finding> {
+    let told = settings.notices.iter().filter(|notice| notice.to == Recipient::Target).filter_map(|notice| {
+        let name = format!("notice.{}.to", notice.name);
+        let written = keys.iter().find(|one| one.key == name && !one.value.is_empty())?;
+        let kind = settings.vias.get(&notice.via)?.kind;
+        let what = format!("`to` has no effect: [via.{}] is no way out for mail but of type `{kind}`", notice.via);
+        let hint = "leave `to` out, or name a way out of type `smtp` in `via`";
+        Some(Finding::of("warning", Problem::new(what).at(&written.origin).hint(hint)))
+    });
+    told.collect()
 }
 
 /// Notices that come back into the mailbox of answers.
@@ -113,7 +128,7 @@ mod tests {
             std::fs::write(folder.path().join("concert.toml"), settings).unwrap();
             let loaded = Settings::read(folder.path(), LoadFor::Run).unwrap();
             assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
-            check(&loaded.settings)
+            check(&loaded.settings, &loaded.keys)
                 .into_iter()
                 .map(|finding| format!("{}: {}", finding.place, finding.what))
                 .collect::<Vec<_>>()
@@ -127,5 +142,10 @@ mod tests {
             to = \"Cert@cert.example\"\n[via.m]\ntype = \"smtp\"\nhost = \"mail.example\"";
         let own = "notice n: it goes to Cert@cert.example, the address of [mailbox], which takes it for what came back";
         assert_eq!(told("folder = \"Reports\"", &format!("address = \"cert@cert.example\"\n{notice}")), [own]);
+        let file =
+            "[[notice]]\nname = \"n\"\nto = \"a@b.example\"\nvia = \"m\"\n[via.m]\ntype = \"file\"\npath = \"out/\"";
+        let idle = "concert.toml:20:6: `to` has no effect: [via.m] is no way out for mail but of type `file`";
+        assert_eq!(told("folder = \"Reports\"", file), [idle]);
+        assert!(told("folder = \"Reports\"", &file.replace("to = \"a@b.example\"\n", "")).is_empty());
     }
 }

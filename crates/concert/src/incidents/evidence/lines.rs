@@ -339,9 +339,10 @@ fn parse(
     let mut reject = |reject: Reject| gathered.borrow_mut().reject(reject.line, &reject.reason);
     let mut stage = |_: &mut OpenEvent<'_>| true;
     let key_of = |_: &OpenEvent<'_>| ProblemKey::default();
-    let Fixed { constants, zone } = how.fixed.clone();
+    let Fixed { constants, extras, zone } = how.fixed.clone();
     let id = receipt.id(&[0; 32]);
     let mut sink = Sink::new(id, &receipt, constants, zone, &mut stage, &key_of, &mut flush, &mut reject);
+    sink.give_extras(extras);
     unpack::read(bytes, &receipt, &how.unpack, how.parser.as_ref(), &mut sink);
     sink.finish();
     gathered.into_inner()

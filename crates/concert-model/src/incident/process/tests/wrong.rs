@@ -53,7 +53,7 @@ fn words_and_keys_are_known() {
     check(role, "kind = \"action\", role = \"detective\"", &["9 @\"detective\"@ `detective` is not a value of `role`"]);
     check(role, "kind = \"action\", role = \"observer\"", &["9 @role@ nobody can take `look`"]);
     check(role, "kind = \"action\"", &["9 @id@ nobody can take `look`: it names no role"]);
-    check("due = \"2h\"", "due = \"2 parsecs\"", &["9 @due@ `2 parsecs` is not a duration"]);
+    check("due = \"2h\"", "due = \"2 parsecs\"", &["9 @due@ `due` must be a duration, not `2 parsecs`"]);
     check("due = \"2h\"", "due = \"0h\"", &["9 @due@ `due` is no time at all: nobody could do anything in it"]);
     check("text = \"Look at it.\"", "text = \"look\"", &["9 @text@ `look` does not say what to do"]);
     check("text = \"Look at it.\"", "text = \" \"", &["9 @text@ `look` does not say what to do"]);
