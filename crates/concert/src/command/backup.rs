@@ -18,6 +18,7 @@ use concert_store::upkeep::Secrets;
 use indicatif::ProgressBar;
 
 use super::SiteArg;
+use crate::print::say;
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::{LoadFor, Settings};
 
@@ -105,7 +106,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         tracing::warn!(name, "a raw report is not in the archive and so not in the backup");
     }
     let without = if args.without_keys { ", without secrets and keys" } else { "" };
-    writeln!(io::stderr(), "{} files, {bytes} bytes{without}: {}", files.len(), args.file.display()).ok();
+    say(&format!("{} files, {bytes} bytes{without}: {}", files.len(), args.file.display()));
     Ok(Exit::Done)
 }
 

@@ -1,7 +1,6 @@
 //! `concert feed`: how the feeds do, and collecting from one of them now.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 
 use concert_model::Problem;
@@ -16,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::SiteArg;
 use crate::drive::{Worker, intake::Keeper};
 use crate::pages::overview::feeds;
-use crate::print::{AllRows, List, Rows, format_or_default, print_object};
+use crate::print::{AllRows, List, Rows, format_or_default, print_object, say};
 use crate::problems::{Exit, Failure};
 use crate::settings::{Collect, LoadFor, Settings};
 use crate::wire::{self, Site};
@@ -298,9 +297,7 @@ fn pull(args: &PullArgs, site: &SiteArg) -> Result<Exit, Failure> {
             runtime.block_on(worker.tell_due(&site))?;
         }
         None => {
-            let said = "another process works on this site and will process what came\n";
-            // A closed standard error leaves nobody to tell.
-            std::io::stderr().write_all(said.as_bytes()).ok();
+            say("another process works on this site and will process what came");
         }
     }
     let after = runtime.block_on(rows(&site.store, &site.settings, Some(&feed.name)))?;

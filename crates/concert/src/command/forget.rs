@@ -1,6 +1,5 @@
 //! `concert forget VALUE`: removes a person's address or account from what this site keeps.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use concert_model::Problem;
@@ -9,7 +8,7 @@ use serde_json::json;
 
 use super::SiteArg;
 use crate::drive;
-use crate::print::AllRows;
+use crate::print::{AllRows, say};
 use crate::problems::{Exit, Failure};
 use crate::wire::{self, Site};
 
@@ -55,11 +54,10 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         Ok::<_, Failure>(counts)
     })?;
     print(args, &counts)?;
-    let mut out = std::io::stderr();
     if !args.yes {
-        out.write_all(b"nothing was changed; --yes does it\n").ok();
+        say("nothing was changed; --yes does it");
     }
-    out.write_all(NOT_REACHED.as_bytes()).ok();
+    say(NOT_REACHED);
     Ok(Exit::Done)
 }
 

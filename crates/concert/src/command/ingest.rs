@@ -4,7 +4,7 @@
 //! here. What can be read only once (`-`, a pipe) is written to a file in `data/` before.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::SiteArg;
 use crate::drive::process::Work;
 use crate::drive::{Worker, intake::Keeper, tidy_at_end};
-use crate::print::{AllRows, Format, Out, format_or_default};
+use crate::print::{AllRows, Format, Out, format_or_default, say};
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::{Feed, LoadFor, Settings};
 use crate::wire::{self, Site};
@@ -220,8 +220,7 @@ fn tell_refusal(site: &Site, feed: &Feed, path: &Path, content: &[u8; 32], count
 fn tell(path: &Path, reason: String) {
     let problem = Problem::new(reason).at(path.display().to_string());
     let problem = problem.hint("see the settings of the feed, and `concert parse --feed NAME FILE` for every reject");
-    // A closed standard error leaves nobody to tell.
-    writeln!(std::io::stderr(), "{problem}").ok();
+    say(&problem.to_string());
 }
 
 fn known(site: &Site, id: ReportId) -> Result<bool, Failure> {

@@ -47,7 +47,7 @@ pub use restore::unpack_into;
 use acting::{acting, reach};
 
 use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +56,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use concert_model::Problem;
 
+use crate::print::say;
 use crate::problems::{Exit, Failure};
 use crate::settings::{LoadFor, Settings};
 
@@ -146,13 +147,11 @@ fn log_unwise(warnings: &[Problem]) {
 }
 
 fn warn_of(problems: &[Problem]) {
-    let mut out = std::io::stderr().lock();
     for problem in problems {
-        // A closed standard error leaves nobody to tell.
-        writeln!(out, "warning: {problem}").ok();
+        say(&format!("warning: {problem}"));
     }
     if !problems.is_empty() {
-        writeln!(out, "warning: the settings have mistakes, and what they concern may be missing here").ok();
+        say("warning: the settings have mistakes, and what they concern may be missing here");
     }
 }
 
@@ -325,7 +324,10 @@ fn start_log(site: &SiteArg, quiet: bool) {
     // A second start (in tests) keeps the first log.
     match site.log_format {
         LogFormat::Text => builder.try_init().ok(),
-        LogFormat::Json => builder.json().try_init().ok(),
+        LogFormat::Json => {
+            crate::print::tell_objects();
+            builder.json().try_init().ok()
+        }
     };
 }
 

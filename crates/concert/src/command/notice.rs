@@ -9,6 +9,7 @@ pub(crate) mod show;
 
 use concert_model::Problem;
 use concert_model::access::Kept;
+use concert_model::problem::meant;
 use concert_store::Store;
 use concert_store::records::{Act, Change, NewNotice, Notice, NoticeFilter, append_audit, is_on_trial};
 use serde_json::{Value, json};
@@ -177,6 +178,18 @@ fn list(args: &ListArgs, site_arg: &SiteArg) -> Result<Exit, Failure> {
     };
     let mut more = true;
     let book = site.addressees();
+    if let Some(name) = args.name.as_ref().filter(|name| site.settings.notice(name).is_none() && !is_of_incidents(name))
+    {
+        // Also one that the settings had once, and what is no kind of theirs.
+        let of_it = NoticeFilter { state: None, limit: 1, ..filter.clone() };
+        if runtime.block_on(site.store.records.notices(&of_it))?.is_empty() {
+            let known = site.settings.notices.iter().map(|notice| notice.name.as_str());
+            let hint = meant(name, known, "a name of a [[notice]] of the settings");
+            return Err(Failure::usage(
+                Problem::new(format!("there is no notice `{name}` in the settings")).hint(hint),
+            ));
+        }
+    }
     for notice in runtime.block_on(site.store.records.notices(&filter))? {
         let (notice, _) = reach.of_notice(&book, notice);
         let row = [

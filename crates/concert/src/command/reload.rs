@@ -1,12 +1,12 @@
 //! `concert reload`: the process that works on the site takes up changed settings.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use concert_model::Problem;
 
 use super::SiteArg;
 use crate::drive::reload;
+use crate::print::say;
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::{LoadFor, processes};
 
@@ -51,8 +51,7 @@ pub(super) fn run(_: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    // A closed standard error leaves nobody to tell.
-    writeln!(std::io::stderr(), "the changed settings are in force").ok();
+    say("the changed settings are in force");
     Ok(Exit::Done)
 }
 

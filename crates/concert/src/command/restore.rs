@@ -17,6 +17,7 @@ use concert_store::Store;
 
 use super::SiteArg;
 use super::backup::{HEAD, LIST, SETTINGS};
+use crate::print::say;
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::{LoadFor, Settings};
 
@@ -85,15 +86,16 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         // The folder was empty, so nothing but our own is lost.
         fs::remove_dir_all(&aside).ok();
     })?;
-    let mut out = io::stderr();
-    writeln!(out, "{count} files restored in {}", dir.display()).ok();
+    say(&format!("{count} files restored in {}", dir.display()));
     if !dir.join("data/site.key").exists() {
-        writeln!(out, "the backup has no secrets and keys: put back data/site.key and secrets/, and let users in by `concert user reset`").ok();
+        say(
+            "the backup has no secrets and keys: put back data/site.key and secrets/, and let users in by `concert user reset`",
+        );
     }
     for line in if dir.join(COPY).exists() { told_of_copy(dir) } else { told_of_queue(dir) } {
-        writeln!(out, "{line}").ok();
+        say(&line);
     }
-    writeln!(out, "next: concert check --site {}", dir.display()).ok();
+    say(&format!("next: concert check --site {}", dir.display()));
     Ok(Exit::Done)
 }
 

@@ -4,7 +4,6 @@
 //! `concert run`: what is merged or removed meanwhile is not a difference.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::time::Duration;
 
 use concert_model::Problem;
@@ -16,7 +15,7 @@ use serde_json::json;
 
 use super::SiteArg;
 use crate::incidents::{ahead, verify_evidence, verify_journals};
-use crate::print::AllRows;
+use crate::print::{AllRows, say};
 use crate::problems::{Exit, Failure};
 use crate::{registry, wire};
 
@@ -230,7 +229,6 @@ fn print(args: &Args, checked: &Checked) -> Result<Exit, Failure> {
             format!("checked {looked}: {number} is {}: {}\n", problem.place, problem.what)
         }
     };
-    // A closed standard error leaves nobody to tell.
-    std::io::stderr().write_all(said.as_bytes()).ok();
+    say(&said);
     Ok(if differences.is_empty() { Exit::Done } else { Exit::Bad })
 }

@@ -55,16 +55,21 @@ pub fn message(site: &Site, notice: &Notice) -> Result<Message, Problem> {
     })
 }
 
+/// The way out by which contacts are asked. The error says what the settings lack.
+pub fn way(site: &Site) -> Result<&str, Problem> {
+    site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.via.as_deref()).ok_or_else(|| {
+        Problem::new("contacts can be asked only where answers come back, and there is a way out for mail")
+            .hint("set [mailbox] and its `via`")
+    })
+}
+
 /// Queues the messages. Gives their number. The error says why none can be sent.
 pub async fn ask(site: &Site, whom: Whom<'_>) -> Result<u64, Problem> {
     ask_at_most(site, whom, None).await
 }
 
 async fn ask_at_most(site: &Site, whom: Whom<'_>, an_hour: Option<usize>) -> Result<u64, Problem> {
-    let via = site.settings.mailbox.as_ref().and_then(|mailbox| mailbox.via.as_deref()).ok_or_else(|| {
-        Problem::new("contacts can be asked only where answers come back, and there is a way out for mail")
-            .hint("set [mailbox] and its `via`")
-    })?;
+    let via = way(site)?;
     let (now, records) = (wire::now(), &site.store.records);
     let (health, asked) = (records.contact_health().await?, records.proofs_asked().await?);
     let lately = asked.values().filter(|(asked, _)| !is_past(*asked, now, Duration::from_secs(3_600))).count();

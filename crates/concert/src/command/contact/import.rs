@@ -22,6 +22,8 @@ use crate::print::AllRows;
 use crate::problems::{Exit, Failure};
 use crate::settings::{OWN, Own, Settings, Whom};
 
+/// The file that stands for standard input.
+const STDIN: &str = "-";
 /// Most bytes of one file.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
@@ -33,7 +35,7 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 pub(super) struct Args {
     /// What the files are.
     kind: Kind,
-    /// The files; together they are all parties.
+    /// The files; together they are all parties. `-` is standard input, for parties.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Write what cannot be used of registries' files into this file, with places and reasons; the first twenty pieces
@@ -184,8 +186,14 @@ async fn tell_waiting(store: &Store) -> Result<(), Problem> {
 /// All parties of all files. Any mistake refuses the import, since a line left out would silently
 /// stop somebody's notices.
 fn read_all(files: &[PathBuf], which: Parties, settings: &Settings, others: &[Party]) -> Result<Vec<Party>, Failure> {
-    let files: Vec<(String, Vec<u8>)> =
-        files.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
+    let named = |path: &PathBuf| {
+        let bytes = read(path)?;
+        // Standard input has no name that says what it is; no head of a table begins like that.
+        let is_json = path == Path::new(STDIN) && bytes.trim_ascii_start().starts_with(b"[")
+            || bytes.trim_ascii_start().starts_with(b"{");
+        Ok((if is_json { "-.json".to_owned() } else { path.display().to_string() }, bytes))
+    };
+    let files: Vec<(String, Vec<u8>)> = files.iter().map(named).collect::<Result<_, Failure>>()?;
     read_texts(&files, which, settings, others).map_err(Failure::settings)
 }
 
@@ -324,7 +332,10 @@ fn lost_team(team: &Party, file: &str) -> Option<Problem> {
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let refused = |why: String| Failure::usage(Problem::new(why).at(path.display().to_string()));
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    let file: Box<dyn Read> = match path == Path::new(STDIN) {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(File::open(path).map_err(|error| refused(format!("cannot be read: {error}")))?),
+    };
     file.take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| refused(format!("cannot be read: {error}")))?;

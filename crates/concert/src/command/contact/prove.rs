@@ -2,7 +2,6 @@
 //! nothing be sent to a contact, and telling it again.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 use std::time::Duration;
 
 use concert_model::Problem;
@@ -13,7 +12,7 @@ use concert_store::records::{Act, By, append_audit};
 use crate::drive::mailbox::mass;
 use crate::drive::prove::{self, Whom};
 use crate::drive::responsible;
-use crate::print::AllRows;
+use crate::print::{AllRows, say};
 use crate::problems::{Exit, Failure};
 use crate::wire::{self, Site};
 use serde_json::json;
@@ -80,11 +79,12 @@ pub(super) async fn prove(args: &ProveArgs, site: &Site, by: &By) -> Result<Exit
         }
         (None, span) => Whom::Silent(span.unwrap_or_default()),
     };
+    prove::way(site).map_err(Failure::usage)?;
     let asked = prove::ask(site, whom).await?;
     if let (0, Some(party)) = (asked, &args.party) {
         let why = prove::why_not(site, party).await?;
         let why = if why.is_empty() { "it has no contacts".to_owned() } else { why.join("; ") };
-        writeln!(io::stderr(), "nobody was asked: {why}").ok();
+        say(&format!("nobody was asked: {why}"));
     }
     let object = args.party.as_ref().map_or_else(|| "contacts".to_owned(), |party| format!("party {party}"));
     let mut change = site.store.records.change().await?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::aside;
-use crate::print::AllRows;
+use crate::print::{AllRows, say};
 use crate::problems::{Exit, Failure, outside};
 use crate::registry::{self, Opened};
 
@@ -175,7 +174,7 @@ fn tell(summary: &Summary, aside: Option<&Path>) -> Result<(), Failure> {
     );
     // What registries say of somebody's network is for whoever imports it, and no part of a log.
     for problem in summary.problems.iter().take(TOLD_MAX) {
-        writeln!(std::io::stderr(), "{problem}").ok();
+        say(&problem.to_string());
     }
     let more = summary.aside.saturating_sub(TOLD_MAX as u64);
     if let Some(path) = aside {

@@ -1,7 +1,6 @@
 //! What work on incidents took and cost.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use concert_model::access::Person;
 use concert_model::{Problem, Time};
@@ -11,7 +10,7 @@ use super::refused;
 use crate::command::events::moment;
 use crate::incidents::Incidents;
 use crate::incidents::cost::{By, Sum, sums};
-use crate::print::LongRows;
+use crate::print::{LongRows, say};
 use crate::problems::{Exit, Failure};
 use crate::settings::Effort;
 
@@ -61,12 +60,12 @@ pub(super) async fn run(
     let by_default: Vec<&str> = works.iter().map(String::as_str).filter(|work| effort.is_by_default(work)).collect();
     if !by_default.is_empty() {
         let what = "go by `default`, since [effort.rates] has no rate of their own";
-        writeln!(std::io::stderr(), "these kinds of work {what}: {}", by_default.join(", ")).ok();
+        say(&format!("these kinds of work {what}: {}", by_default.join(", ")));
     }
     if total.without_rate > 0 {
         let what = "minutes are of kinds of work without a rate, and cost nothing here";
         let hint = "give `default` in [effort.rates]";
-        writeln!(std::io::stderr(), "{} {what}\n  hint: {hint}", total.without_rate).ok();
+        say(&format!("{} {what}\n  hint: {hint}", total.without_rate));
     }
     Ok(Exit::Done)
 }

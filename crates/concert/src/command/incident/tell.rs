@@ -1,7 +1,5 @@
 //! `concert incident tell`: one message to all parties of a kind, each with its own facts.
 
-use std::io::Write;
-
 use concert_model::access::Person;
 use concert_model::incident::draft::{Audience, Telling};
 use concert_model::{Problem, Time};
@@ -13,7 +11,7 @@ use super::times::ahead;
 use super::{print_written, refused};
 use crate::drive::message;
 use crate::incidents::{Incidents, Post};
-use crate::print::AllRows;
+use crate::print::{AllRows, say};
 use crate::problems::{Exit, Failure};
 use crate::wire::Site;
 
@@ -66,7 +64,7 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
     if args.send {
         let written = incidents.tell(ask, &post, &args.incident, &telling).await.map_err(refused)?;
         for (party, why) in &written.left_out {
-            note(&format!("not told: {party}: {why}"));
+            say(&format!("not told: {party}: {why}"));
         }
         print_written(&written, &args.rows)?;
         return Ok(if written.left_out.is_empty() { Exit::Done } else { Exit::Bad });
@@ -78,7 +76,7 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
         many => format!("{many} parties"),
     };
     let messages = concert_model::problem::counted(told, "message");
-    note(&format!("{messages} would be sent, {left} would not be told; --send sends them"));
+    say(&format!("{messages} would be sent, {left} would not be told; --send sends them"));
     for warning in planned.iter().filter_map(|one| one.warning.as_ref()) {
         tracing::warn!("{warning}");
     }
@@ -102,9 +100,4 @@ pub(super) async fn run(args: &TellArgs, site: &Site, incidents: &Incidents, per
     }
     table.finish()?;
     Ok(Exit::Done)
-}
-
-/// A line for the person, beside what was asked for.
-fn note(text: &str) {
-    writeln!(std::io::stderr(), "{text}").ok();
 }

@@ -4,7 +4,6 @@
 //! worse one: who holds the same key as it was before it was taken back could undo that.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use concert_model::{Problem, Time};
@@ -14,12 +13,12 @@ use concert_transport::openpgp::keyring::read_file;
 
 use super::list::{self, COLUMNS};
 use crate::command::init::{make_file, make_folder};
-use crate::print::AllRows;
+use crate::print::{AllRows, say};
 use crate::problems::{Exit, Failure, outside};
 use crate::settings::Settings;
 use crate::wire;
 
-/// Take up public keys of contacts. Exits with 1 when one is refused.
+/// Take up public keys of contacts. Exits with 1 when one is refused, with 2 when a file cannot be read.
 #[derive(clap::Args)]
 #[command(
     after_help = "A key belongs to every mail address it names, so look at what is printed.\n\nExamples:\n  gpg --armor --export cert@uni.example > cert-uni.asc\n  concert key import cert-uni.asc"
@@ -37,9 +36,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<Exit, Failure> {
     let parties = list::parties(settings)?;
     make_folder(folder, 0o755)?;
     let mut table = args.rows.table(&COLUMNS);
-    let mut is_refused = false;
+    let (mut is_refused, mut is_unread) = (false, false);
     for file in &args.files {
-        let taken = read_file(file).and_then(|bytes| check(&bytes, settings, now));
+        let read = read_file(file);
+        is_unread |= read.is_err() && std::fs::File::open(file).is_err();
+        let taken = read.and_then(|bytes| check(&bytes, settings, now));
         match taken {
             Ok((key, armour)) => {
                 keep(&folder.join(name(&key)), armour.as_bytes())?;
@@ -50,12 +51,16 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<Exit, Failure> {
             Err(why) => {
                 is_refused = true;
                 let problem = Problem::new(format!("not imported: {why}")).at(file.display().to_string());
-                writeln!(std::io::stderr(), "{problem}").ok();
+                say(&problem.to_string());
             }
         }
     }
     table.finish()?;
-    Ok(if is_refused { Exit::Bad } else { Exit::Done })
+    Ok(match (is_unread, is_refused) {
+        (true, _) => Exit::Usage,
+        (false, true) => Exit::Bad,
+        (false, false) => Exit::Done,
+    })
 }
 
 /// The key and its armour, when it can be used now.

@@ -1,7 +1,5 @@
 //! One notice as it is or would be sent. What is encrypted is shown as its receiver reads it.
 
-use std::io::Write;
-
 use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Kept};
@@ -21,7 +19,7 @@ use crate::barred::Barred;
 use crate::drive::anew::{self, Anew};
 use crate::drive::becomes::Becomes;
 use crate::drive::{compose, responsible, tell};
-use crate::print::{Format, List, Out, Rows, format_or_default, print_object};
+use crate::print::{Format, List, Out, Rows, format_or_default, print_object, say};
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::reads::{ReadLog, notice_read};
@@ -99,7 +97,7 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
     if args.raw {
         let bytes = bytes.map_err(|problem| problem.at(format!("notice {}", notice.id)))?;
         if is_encrypted(&bytes) {
-            writeln!(std::io::stderr(), "not sent yet: it will be encrypted anew, so these bytes are an example").ok();
+            say("not sent yet: it will be encrypted anew, so these bytes are an example");
         }
         return print_bytes(&bytes);
     }
