@@ -264,7 +264,8 @@ impl Incidents {
         let mut late: HashSet<String> =
             self.store.records.answered_late(LATE, Some(&closed)).await?.into_iter().collect();
         // The answer may be written in another that shows there.
-        late.extend(self.store.records.incidents_with(text::JOINED).await?.into_iter().map(|head| head.id));
+        let joined = self.store.records.incidents_with(text::JOINED).await?.into_iter().map(|head| head.id);
+        late.extend(joined.filter(|id| closed.contains(&id.as_str())));
         for row in rows.iter_mut().filter(|row| late.contains(&row.head.id)) {
             row.late_answers = self.late_answers(person, &row.head).await?;
         }

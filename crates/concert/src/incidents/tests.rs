@@ -388,6 +388,25 @@ async fn a_value_in_very_many_entries_is_told_in_part_and_in_many_incidents_is_c
     }
 }
 
+/// What is looked at again and again because of others are those that show something of them, not whole families.
+#[tokio::test]
+async fn only_incidents_that_show_something_of_others_are_found_as_joined() {
+    let (site, anna) = (site().await, user("anna", &["handler"], Tlp::Red));
+    let open = async || {
+        let opened = site.incidents.open(Ask::new(&anna, NOW), new("x", Marking::of(Tlp::Amber), Vec::new()));
+        opened.await.unwrap().number
+    };
+    let joined = async || {
+        let heads = site.incidents.store.records.incidents_with(text::JOINED).await.unwrap();
+        heads.into_iter().map(|head| head.number).collect::<BTreeSet<_>>()
+    };
+    let (one, two, three) = (open().await, open().await, open().await);
+    site.incidents.join(Ask::new(&anna, NOW), Join::Parent, (&one, &two), true, "x").await.unwrap();
+    assert_eq!(joined().await, BTreeSet::new());
+    site.incidents.join(Ask::new(&anna, NOW), Join::Merged, (&three, &two), true, "x").await.unwrap();
+    assert_eq!(joined().await, BTreeSet::from([two, three]));
+}
+
 #[tokio::test]
 async fn the_same_request_again_happens_once() {
     let site = site().await;

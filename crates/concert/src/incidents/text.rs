@@ -264,8 +264,10 @@ pub(super) const CLOCKS_MET: &str = "clock-met/1";
 pub(super) const ANSWERS: &str = "message/1";
 /// Incidents in which a party was asked to answer by some time.
 pub(super) const ASKED: &str = "asked";
-/// Incidents that belong with others.
+/// Incidents of which others show something, or that show something of others.
 pub(super) const JOINED: &str = "joined/1";
+/// What another is to such an incident.
+const JOINS_SHOWN: [&str; 4] = ["merged", "into", "split-from", "split-to"];
 /// Incidents that were closed.
 pub(super) const CLOSED: &str = "status/1";
 
@@ -335,7 +337,10 @@ pub(super) fn findable(content: &Content) -> Findable {
             found.observables.push((KIND.into(), ASKED.into()));
         }
         Content::Task(_) => found.observables.push((KIND.into(), TASKS.into())),
-        Content::Joined(_) => found.observables.push((KIND.into(), JOINED.into())),
+        // A parent and its children show nothing of each other.
+        Content::Joined(other) if JOINS_SHOWN.contains(&other.as_what.as_str()) => {
+            found.observables.push((KIND.into(), JOINED.into()));
+        }
         Content::EvidenceAdded(added) => {
             named("hash", &added.sha256, &mut found);
             // What became evidence with the very bytes is the same, whoever wrote it.
