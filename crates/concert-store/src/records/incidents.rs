@@ -530,7 +530,8 @@ pub async fn open_with(change: &mut Change<'_>, kind: &str, value: &str, limit: 
     Ok(rows.iter().map(head).collect())
 }
 
-/// The same with those that are closed and belong with others, which are found by the last value.
+/// The same with those that are closed and belong with others, which are found by the last value. They come after all
+/// that are open, and take the place of none.
 pub async fn known_with(
     change: &mut Change<'_>,
     kind: &str,
@@ -541,7 +542,7 @@ pub async fn known_with(
     let query = sqlx::query(
         "SELECT * FROM incident WHERE id IN (SELECT incident FROM observable WHERE value = ?1 AND kind = ?2)
          AND (status <> 'closed' OR id IN (SELECT incident FROM observable WHERE value = ?3 AND kind = 'kind'))
-         ORDER BY opened DESC, id DESC LIMIT ?4",
+         ORDER BY status = 'closed', opened DESC, id DESC LIMIT ?4",
     );
     let rows = query.bind(value).bind(kind).bind(joined).bind(limit).fetch_all(&mut **change).await.map_err(trouble)?;
     Ok(rows.iter().map(head).collect())

@@ -67,3 +67,23 @@ async fn a_proposal_of_a_merged_incident_is_answered_where_it_shows() {
     let shown = site.incidents.show(&anna, &two).await.unwrap();
     assert_eq!((shown.open_proposals().count(), shown.relations.len()), (0, 1));
 }
+
+/// Many closed incidents that belong with others do not cut off an older one that goes on.
+#[tokio::test]
+async fn closed_incidents_take_no_place_of_open_ones() {
+    let (site, anna) = (site().await, user("anna", &["handler"], Tlp::Red));
+    let open = with_host(&site, &anna).await;
+    let later = Ask::new(&anna, NOW.plus_seconds(60));
+    for _ in 0..INCIDENTS_OF_HOST {
+        let held = draft(HostHeld { host: HOST.into(), party: "Net".into() }, None);
+        let drafts = vec![draft(super::super::tests::told("Net"), None), held];
+        let number = site.incidents.open(later, new("two", Marking::of(Tlp::Amber), drafts)).await.unwrap().number;
+        let other = new("three", Marking::of(Tlp::Amber), Vec::new());
+        let other = site.incidents.open(later, other).await.unwrap().number;
+        site.incidents.join(later, Join::Merged, (&other, &number), true, "x").await.unwrap();
+        let closed = Content::read("status/1", &serde_json::json!({"status": "closed", "reason": "x"}));
+        site.incidents.write(later, &number, vec![draft(closed, None)]).await.unwrap();
+    }
+    meet(&site, "aa").await;
+    assert_eq!(site.incidents.show(&anna, &open).await.unwrap().open_proposals().count(), 1);
+}
