@@ -280,3 +280,20 @@ async fn an_answer_to_a_merged_incident_is_late_where_the_work_was_closed() {
     site.incidents.write(Ask::new(&anna, NOW.plus_seconds(9)), &two, again).await.unwrap();
     assert_eq!(due(&site, &anna).await, []);
 }
+
+/// A task that somebody else wrote once more for readers of its own does not change how it goes on for the rest.
+#[tokio::test]
+async fn a_task_is_handed_over_as_who_hands_it_over_sees_it_marked() {
+    let site = site().await;
+    let [anna, zoe] = ["anna", "zoe"].map(|name| user(name, &["handler"], Tlp::Red));
+    let one = open(&site, &anna, "one", Tlp::Amber).await;
+    add_user(&site, "carl").await;
+    let only_zoe = Marking { persons: vec!["zoe".into()], ..Marking::of(Tlp::Red) };
+    for (who, marking) in [(&anna, Marking::of(Tlp::Amber)), (&zoe, only_zoe)] {
+        let drafts = vec![draft(task("ben"), Some(marking))];
+        site.incidents.write(Ask::new(who, NOW), &one, drafts).await.unwrap();
+    }
+    let over = HandOver { from: "ben".into(), to: "carl".into(), role: None, open_tasks: true };
+    let moving = site.incidents.hand_over_preview(Ask::new(&anna, NOW), &one, &over).await.unwrap();
+    assert_eq!(moving.tasks.iter().map(|(_, marking)| marking.tlp).collect::<Vec<_>>(), [Tlp::Amber]);
+}
