@@ -214,7 +214,7 @@ pub struct Participant {
     pub status: PartyStatus,
     /// Since when.
     pub since: Stamp,
-    /// Whether whoever spoke for it then said so.
+    /// Whether whoever spoke for it then said so, and a party can say that of itself.
     pub is_own_word: bool,
 }
 
@@ -281,7 +281,9 @@ impl Incident {
             }
             Content::Marked(marked) => self.marking = Some(marked.marking),
             Content::PartyMoved(moved) => {
-                let is_own_word = self.speakers.get(&moved.party).is_some_and(|names| names.contains(author));
+                // Whoever speaks for a party may say more of it by another role, and that is not its word.
+                let speaks = self.speakers.get(&moved.party).is_some_and(|names| names.contains(author));
+                let is_own_word = speaks && moved.status.is_own_word();
                 self.parties.insert(moved.party, Participant { status: moved.status, since: stamp, is_own_word });
             }
             Content::RoleMoved(moved) => {
@@ -780,6 +782,23 @@ mod tests {
         (incident.clocks.get_mut(&key("Net")).unwrap().met, _) = met(9);
         incident.start_clock(start(4, "Net", ""));
         assert!(!incident.clocks[&key("Net")].is_running());
+    }
+
+    #[test]
+    fn only_what_a_party_can_say_of_itself_is_its_own_word() {
+        let (key, mut tip, mut at) = (JournalKey::of(b"one"), Tip::default(), 0);
+        let mut next = |content: Content| {
+            at += 1;
+            write(&key, &mut tip, Stamp { time: Time(at), tick: 0 }, content)
+        };
+        let (role, person, party) = (Role::AffectedParty, "anna".to_owned(), "Net".to_owned());
+        let mut all = vec![next(RoleMoved { role, person, party: party.clone(), holds: true }.into())];
+        for (status, want) in
+            [(PartyStatus::Told, false), (PartyStatus::Contained, true), (PartyStatus::Verified, false)]
+        {
+            all.push(next(PartyMoved { party: party.clone(), status, text: String::new() }.into()));
+            assert_eq!(Incident::fold(&all).parties["Net"].is_own_word, want, "{status:?}");
+        }
     }
 
     #[test]
