@@ -270,16 +270,17 @@ fn key(words: &[&str]) -> String {
     words.join("\0")
 }
 
-/// A flow, with each time that it was told.
+/// A flow, with the times that it was told, as many as a list has rows.
 fn relation_json(flow: &Joined<'_>) -> Value {
     let Joined { relation, first_seen, last_seen, clock_error, certainty, told } = flow;
-    let told = told.iter().map(|one| {
+    let told_count = told.len();
+    let told = told.iter().take(ROWS_MAX).map(|one| {
         json!({"first_seen": time(one.first_seen), "last_seen": time(one.last_seen), "clock_error": one.clock_error,
             "zone": one.zone, "certainty": one.certainty, "evidence": one.evidence, "line": one.line})
     });
     json!({"from": relation.from, "to": relation.to, "first_seen": time(*first_seen), "last_seen": time(*last_seen), "clock_error": clock_error,
         "zone": relation.zone, "port": relation.port, "technique": relation.technique, "certainty": certainty,
-        "evidence": relation.evidence, "line": relation.line, "told": told.collect::<Vec<_>>()})
+        "evidence": relation.evidence, "line": relation.line, "told_count": told_count, "told": told.collect::<Vec<_>>()})
 }
 
 /// One of the lists of an incident; `None` where there is no such list.
@@ -424,6 +425,16 @@ pub fn incident_json(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flow_that_is_told_very_often_lists_as_many_times_as_a_list_has_rows() {
+        let content = json!({"from": "a", "to": "b", "first_seen": 1, "last_seen": 2, "port": 22});
+        let Content::Relation(relation) = Content::read("relation/1", &content) else { panic!("no relation") };
+        let relation = Arc::new(relation);
+        let state = Incident { relations: vec![relation; ROWS_MAX + 1], ..Incident::default() };
+        let row = (list(&state, "relations", Time(0)).unwrap().row)(0);
+        assert_eq!((row["told_count"].as_u64(), row["told"].as_array().unwrap().len()), (Some(1_001), ROWS_MAX));
+    }
 
     #[test]
     fn whoever_is_silent_for_longer_than_usual_is_asked_again_then_another_then_the_national_team() {
