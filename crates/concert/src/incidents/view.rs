@@ -175,9 +175,10 @@ fn party_json(
     party: &Participant,
     now: Time,
 ) -> Value {
-    let (mut messages, mut silent, mut asked, mut last) = (0, None, 0, None);
+    let (mut messages, mut silent, mut asked, mut last, mut newest) = (0, None, 0, None, None);
     for letter in state.conversation(name) {
         messages += 1;
+        newest = Some(letter.stamp).max(newest);
         match (letter.message.is_answer(), letter.message.incoming) {
             (true, _) => (silent, asked) = (None, 0),
             (false, false) => {
@@ -187,8 +188,8 @@ fn party_json(
             (false, true) => {}
         }
     }
-    // Told another way, by telephone or by a notice, it is silent since then.
-    if messages == 0 && party.status == PartyStatus::Told {
+    // Told another way, by telephone or by a notice, it is silent since then, whatever it answered before.
+    if silent.is_none() && party.status == PartyStatus::Told && newest < Some(party.since) {
         (silent, last) = (Some(party.since.time), Some(party.since.time));
     }
     let answer_by = by.get(name).map(|(_, by)| *by);

@@ -79,4 +79,9 @@ fn a_party_that_was_asked_is_due_until_it_answers() {
     assert_eq!((uni("next_step"), due(&anna, "")[0]["name"].clone()), (json!("ask-again"), json!("Uni")));
     entry("party", json!({"party": "Uni", "status": "acknowledged"}));
     assert_eq!(due(&anna, ""), json!([]));
+    // What it answered before says nothing of what it is told later.
+    entry("message", json!({"party": "Uni", "incoming": true, "subject": "Telephone", "text": "Here."}));
+    assert_eq!(uni("silent_since"), Value::Null);
+    entry("party", json!({"party": "Uni", "status": "told", "text": "by telephone again"}));
+    assert_eq!((uni("silent_since"), uni("messages")), (uni("since"), json!(2)));
 }
