@@ -102,7 +102,7 @@ pub struct About {
     /// Whether more incidents name it than are told of it elsewhere, so that it says little: a resolver that everybody
     /// uses, a hoster.
     pub is_common: bool,
-    /// Whether there are more entries, older ones.
+    /// Whether there are more entries, older ones, or may be.
     pub has_more: bool,
 }
 
@@ -400,6 +400,11 @@ impl Incidents {
     /// What entries of any incident say of a value, as far as a person may see it: the newest, and whether
     /// they are of so many incidents that the value says little.
     pub async fn about(&self, person: &Person, value: &str) -> Result<About, Refused> {
+        self.about_in(person, value, ROWS_MAX).await
+    }
+
+    /// The same, where at most about so many rows are looked at.
+    pub(super) async fn about_in(&self, person: &Person, value: &str, rows_max: usize) -> Result<About, Refused> {
         let (mut about, mut below, mut looked, mut heads) = (About::default(), None, 0, Heads::default());
         let plain = observables::one(value).map_or_else(|| value.trim().to_owned(), |one| one.value);
         'looking: loop {
@@ -416,7 +421,12 @@ impl Incidents {
                 }
                 about.found.push(found);
             }
-            if rows.len() < ROWS_AT_ONCE || looked >= ROWS_MAX {
+            if rows.len() < ROWS_AT_ONCE {
+                break;
+            }
+            if looked >= rows_max {
+                // What nobody looked at may be for the person.
+                about.has_more = !self.store.records.entries_about(&plain, below, 1).await?.is_empty();
                 break;
             }
         }

@@ -376,6 +376,11 @@ async fn a_value_in_very_many_entries_is_told_in_part_and_in_many_incidents_is_c
     let about = site.incidents.about(&operator, "192.0.2.7").await.unwrap();
     assert_eq!((about.found.len(), about.has_more, about.is_common), (1_000, true, false));
     let reader = user("ben", &["reader"], Tlp::Green);
+    // Of 1001 only the newest 500 are looked at, of which the reader sees one; with 1500 there are no others.
+    for (rows_max, found) in [(1, (1, true)), (1_500, (4, false))] {
+        let about = site.incidents.about_in(&reader, "192.0.2.7", rows_max).await.unwrap();
+        assert_eq!((about.found.len(), about.has_more), found);
+    }
     let about = site.incidents.about(&reader, "192.0.2.7").await.unwrap();
     assert_eq!((about.found.len(), about.has_more), (4, false));
     for count in 1..=20 {
