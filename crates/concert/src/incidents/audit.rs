@@ -169,9 +169,13 @@ impl Incidents {
     }
 
     /// The same of entries that were found in several incidents.
-    pub(super) async fn audit_found(&self, person: &Person, found: &[Found]) -> Result<(), Problem> {
+    pub(super) async fn audit_found<'f>(
+        &self,
+        person: &Person,
+        found: impl IntoIterator<Item = &'f Found>,
+    ) -> Result<(), Problem> {
         let label = |one: &Found| Some((object(&one.head.number), one.kept.marking().and_then(told)?));
-        self.reads.write(person, Action::See.word(), strictest(found.iter().filter_map(label).collect())).await
+        self.reads.write(person, Action::See.word(), strictest(found.into_iter().filter_map(label).collect())).await
     }
 
     /// The same of the titles in a list of incidents.

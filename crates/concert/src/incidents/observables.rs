@@ -1,6 +1,6 @@
 //! Every value that an incident names, also in what people wrote, and which other incidents name it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use concert_model::access::Person;
@@ -61,6 +61,19 @@ fn counted<'v>(all: impl Iterator<Item = &'v Observable>) -> Vec<Counted<'v>> {
     values
 }
 
+/// What is known of entries while values of an incident are looked up, so that an entry that names many of them is read
+/// once.
+#[derive(Default)]
+struct Looked {
+    /// The incident by its identity.
+    own: String,
+    /// Which of its entries count.
+    shown: HashSet<u64>,
+    heads: Heads,
+    /// Entries of others; nothing where they do not count.
+    read: HashMap<u64, Option<Found>>,
+}
+
 impl Incidents {
     /// The values that an incident names, as far as a person may see it and the others; counted up to an entry, where one
     /// is given. Of a part of them alone it is looked up which others name them.
@@ -74,52 +87,59 @@ impl Incidents {
         let (case, circle) = self.find(person, name).await?;
         let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
+        let told = shown.iter().filter(|kept| !titles::is_withheld(kept));
+        let mut looked =
+            Looked { own: case.id.clone(), shown: told.map(|kept| kept.seq).collect(), ..Looked::default() };
         shown.extend(self.joint_log(person, &case).await?);
         let upto = upto.or_else(|| shown.iter().map(|kept| kept.seq).max()).unwrap_or_default();
         let values = counted(shown.iter().filter(|kept| kept.seq <= upto).flat_map(|kept| kept.values()));
         let mut all = Observables { values: Vec::new(), upto };
-        let mut read = Vec::new();
         for Counted(one, entries) in values.get(part(&values)).unwrap_or_default() {
-            let (others, is_common) = self.others(person, &case.id, &one.value, &mut read).await?;
+            let (others, is_common) = self.others(person, &one.value, &mut looked).await?;
             all.values.push(Pulled { one: (*one).clone(), entries: *entries, others, is_common });
         }
-        self.audit_found(person, &read).await?;
+        self.audit_found(person, looked.read.values().flatten()).await?;
         Ok(all)
     }
 
     /// Other incidents that name a value, and whether it is common: as the same entries say that are given where the value
     /// is asked about. Only what the person may see counts, so that nobody learns of the rest from it.
-    async fn others(
-        &self,
-        person: &Person,
-        own: &str,
-        value: &str,
-        read: &mut Vec<Found>,
-    ) -> Result<(Vec<String>, bool), Refused> {
-        let (mut others, mut heads): (Vec<String>, Heads) = Default::default();
-        let (mut below, mut looked, mut count) = (None, 0, 0);
+    async fn others(&self, person: &Person, value: &str, looked: &mut Looked) -> Result<(Vec<String>, bool), Refused> {
+        let Looked { own, shown, heads, read } = looked;
+        let (mut others, mut own_names_it) = (Vec::new(), false);
+        let (mut below, mut rows_looked, mut count) = (None, 0, 0);
         loop {
             let rows = self.store.records.entries_about(value, below, AT_ONCE).await?;
-            looked += rows.len();
+            rows_looked += rows.len();
             let is_last = rows.len() < AT_ONCE as usize;
             for row in rows {
                 below = Some(row.seq);
-                let seen = self.seen(person, &row, &mut heads).await?;
-                let Some(found) = seen.filter(|found| !titles::is_withheld(&found.kept)) else { continue };
-                count += 1;
-                if row.incident != own && !others.contains(&found.head.number) {
-                    others.push(found.head.number.clone());
-                    read.push(found);
+                if row.incident == *own {
+                    if !shown.contains(&row.seq) {
+                        continue;
+                    }
+                    own_names_it = true;
+                } else {
+                    if !read.contains_key(&row.seq) {
+                        let seen = self.seen(person, &row, heads).await?;
+                        read.insert(row.seq, seen.filter(|found| !titles::is_withheld(&found.kept)));
+                    }
+                    let Some(Some(found)) = read.get(&row.seq) else { continue };
+                    if !others.contains(&found.head.number) {
+                        others.push(found.head.number.clone());
+                    }
                 }
-                // This one names it, too.
-                if others.len() == OTHERS_MAX {
+                count += 1;
+                // Since a merge it may be others alone that name it.
+                if others.len() + usize::from(own_names_it) > OTHERS_MAX {
+                    others.truncate(OTHERS_MAX);
                     return Ok((others, true));
                 }
                 if count == ABOUT_MAX {
                     return Ok((others, false));
                 }
             }
-            if is_last || looked >= LOOKED_MAX {
+            if is_last || rows_looked >= LOOKED_MAX {
                 return Ok((others, false));
             }
         }

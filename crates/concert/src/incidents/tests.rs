@@ -393,6 +393,25 @@ async fn a_value_in_very_many_entries_is_told_in_part_and_in_many_incidents_is_c
     }
 }
 
+/// Of twenty incidents that name a value none is told twice because one of them shows in another.
+#[tokio::test]
+async fn a_value_that_only_a_merged_incident_names_is_common_as_it_is_elsewhere() {
+    let (site, anna) = (site().await, user("anna", &["handler"], Tlp::Red));
+    let open = async |title: &str| {
+        let opened = site.incidents.open(Ask::new(&anna, NOW), new(title, Marking::of(Tlp::Amber), Vec::new()));
+        opened.await.unwrap().number
+    };
+    let (one, two) = (open("nothing").await, open("from 192.0.2.7").await);
+    site.incidents.join(Ask::new(&anna, NOW), Join::Merged, (&two, &one), true, "x").await.unwrap();
+    for count in 2..=21 {
+        open(&format!("from 192.0.2.7, {count}")).await;
+        let about = site.incidents.about(&anna, "192.0.2.7").await.unwrap().is_common;
+        let all = site.incidents.observables(&anna, &one, None, |all| 0..all.len()).await.unwrap();
+        let row = all.values.iter().find(|row| row.one.value == "192.0.2.7").unwrap();
+        assert_eq!((about, row.is_common, row.others.len()), (count > 20, count > 20, count.min(20)));
+    }
+}
+
 /// What is looked at again and again because of others are those that show something of them, not whole families.
 #[tokio::test]
 async fn only_incidents_that_show_something_of_others_are_found_as_joined() {
