@@ -204,11 +204,11 @@ fn answers(answers: &[Answer]) -> Result<(), Refused> {
     }
     for answer in answers {
         name("step", &answer.step)?;
-        // That a step was not needed says enough.
-        if answer.verdict != Verdict::Useless && answer.text.trim().is_empty() {
+        // That a step was not needed, or came late, says enough.
+        if answer.verdict == Verdict::Missing && answer.text.trim().is_empty() {
             let word = answer.verdict.word();
             let problem = Problem::new(format!("`text` of the answer `{word}` about `{}` is empty", answer.step));
-            return Err(Refused::Wrong(problem.hint("say what is missing, or why it came too late")));
+            return Err(Refused::Wrong(problem.hint("say what is missing")));
         }
         prose("text", &answer.text)?;
     }
