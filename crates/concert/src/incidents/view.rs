@@ -431,8 +431,8 @@ mod tests {
     fn a_flow_that_is_told_very_often_lists_as_many_times_as_a_list_has_rows() {
         let content = json!({"from": "a", "to": "b", "first_seen": 1, "last_seen": 2, "port": 22});
         let Content::Relation(relation) = Content::read("relation/1", &content) else { panic!("no relation") };
-        let relation = Arc::new(relation);
-        let state = Incident { relations: vec![relation; ROWS_MAX + 1], ..Incident::default() };
+        let mut state = Incident::default();
+        state.relations.resize(ROWS_MAX + 1, Arc::new(relation));
         let row = (list(&state, "relations", Time(0)).unwrap().row)(0);
         assert_eq!((row["told_count"].as_u64(), row["told"].as_array().unwrap().len()), (Some(1_001), ROWS_MAX));
     }
