@@ -1,5 +1,6 @@
 //! Every value that an incident names, also in what people wrote, and which other incidents name it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -120,11 +121,14 @@ impl Incidents {
                     }
                     own_names_it = true;
                 } else {
-                    if !read.contains_key(&row.seq) {
-                        let seen = self.seen(person, &row, heads).await?;
-                        read.insert(row.seq, seen.filter(|found| !titles::is_withheld(&found.kept)));
-                    }
-                    let Some(Some(found)) = read.get(&row.seq) else { continue };
+                    let found = match read.entry(row.seq) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(new) => {
+                            let seen = self.seen(person, &row, heads).await?;
+                            new.insert(seen.filter(|found| !titles::is_withheld(&found.kept)))
+                        }
+                    };
+                    let Some(found) = found else { continue };
                     if !others.contains(&found.head.number) {
                         others.push(found.head.number.clone());
                     }
