@@ -111,9 +111,10 @@ fn through(
         assert!(reject.text.len() <= 3 * Reject::TEXT_BYTES_MAX, "a reject that keeps too much");
         rejects += 1;
     };
-    let Fixed { constants, zone } = feed.fixed.clone();
+    let Fixed { constants, extras, zone } = feed.fixed.clone();
     let id = receipt.id(&[0; 32]);
     let mut sink = Sink::new(id, receipt, constants, zone, &mut stage, &key_of, &mut flush, &mut reject);
+    sink.give_extras(extras);
     work(&mut sink);
     let counts = sink.finish();
     assert_eq!((counts.events, counts.rejects), (events, rejects), "{}", feed.parser_name);
