@@ -86,7 +86,10 @@ impl Incidents {
         part: impl FnOnce(&[Counted<'_>]) -> Range<usize> + Send,
     ) -> Result<Observables, Refused> {
         let (case, circle) = self.find(person, name).await?;
-        let mut shown: Vec<_> = case.seen_by(&circle, person).map(|kept| case.read_by(&circle, person, kept)).collect();
+        // Who may not see both of two incidents sees of neither that they were joined, nor why.
+        let hidden = self.hidden_joins(person, &case).await?;
+        let seen = case.seen_by(&circle, person).filter(|kept| !hidden.contains(&kept.seq));
+        let mut shown: Vec<_> = seen.map(|kept| case.read_by(&circle, person, kept)).collect();
         self.audit_read(person, &case.head.number, shown.iter().filter_map(|kept| kept.marking())).await?;
         let told = shown.iter().filter(|kept| !titles::is_withheld(kept));
         let mut looked =

@@ -429,8 +429,19 @@ mod tests {
 
     #[test]
     fn a_flow_that_is_told_very_often_lists_as_many_times_as_a_list_has_rows() {
-        let content = json!({"from": "a", "to": "b", "first_seen": 1, "last_seen": 2, "port": 22});
-        let Content::Relation(relation) = Content::read("relation/1", &content) else { panic!("no relation") };
+        let relation = concert_model::incident::content::Relation {
+            from: "a".into(),
+            to: "b".into(),
+            first_seen: 1,
+            last_seen: 2,
+            clock_error: 0,
+            port: 22,
+            technique: String::new(),
+            certainty: 50,
+            zone: String::new(),
+            evidence: String::new(),
+            line: 0,
+        };
         let mut state = Incident::default();
         state.relations.resize(ROWS_MAX + 1, Arc::new(relation));
         let row = (list(&state, "relations", Time(0)).unwrap().row)(0);

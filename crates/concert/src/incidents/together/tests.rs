@@ -287,7 +287,9 @@ async fn a_task_is_handed_over_as_who_hands_it_over_sees_it_marked() {
     let site = site().await;
     let [anna, zoe] = ["anna", "zoe"].map(|name| user(name, &["handler"], Tlp::Red));
     let one = open(&site, &anna, "one", Tlp::Amber).await;
-    add_user(&site, "carl").await;
+    for name in ["ben", "carl", "zoe"] {
+        add_user(&site, name).await;
+    }
     let only_zoe = Marking { persons: vec!["zoe".into()], ..Marking::of(Tlp::Red) };
     for (who, marking) in [(&anna, Marking::of(Tlp::Amber)), (&zoe, only_zoe)] {
         let drafts = vec![draft(task("ben"), Some(marking))];
