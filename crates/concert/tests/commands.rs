@@ -242,7 +242,10 @@ fn a_file_that_cannot_be_read_and_a_name_that_is_none_end_with_two() {
         (&["key", "import", "absent"], "absent: not imported"),
         (&["contact", "prove", "--all-older-than", "180d"], "hint: set [mailbox] and its `via`"),
         (&["notice", "list", "--name", "nope"], "there is no notice `nope` in the settings"),
-        (&["notice", "retry", "--all-failed", "--via", "nope"], "there is no [via.nope] in the settings, and nothing failed by it"),
+        (
+            &["notice", "retry", "--all-failed", "--via", "nope"],
+            "there is no [via.nope] in the settings, and nothing failed by it",
+        ),
     ] {
         let (code, _, err) = run(args);
         assert!(code == 2 && err.contains(want), "{args:?}: {code} {err}");
