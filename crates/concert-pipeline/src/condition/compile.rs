@@ -15,7 +15,7 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use concert_model::problem::nearest;
 use concert_model::{Field, Kind, Problem, field, taxonomy};
 
-use self::shape::{choice, depth_of, is_name, is_nameless, is_plain, is_sized, is_text, order_of};
+use self::shape::{depth_of, is_name, is_nameless, is_plain, is_sized, is_text, order_of};
 use super::test::{Fixed, Order, Test};
 use super::values::{Class, class, class_name, ranked};
 use super::work::Work;
@@ -418,19 +418,17 @@ impl Compiler<'_> {
     fn compare(&mut self, order: Order, left: &IdedExpr, right: &IdedExpr, depth: usize) -> Option<Node> {
         self.spend(left, 1, depth)?;
         // A choice is drawn out, so that each of its values is compared as if it stood alone.
-        if let Some([asked, a, b]) = choice(left) {
-            let asked = self.truth(asked, depth + 1);
-            self.drawn += 1;
-            let nodes = [a, b].map(|part| self.compare(order, part, right, depth + 1));
-            self.drawn -= 1;
-            return chosen(asked, nodes);
+        let drawn = |compiler: &mut Self, left: &IdedExpr, right: &IdedExpr| {
+            compiler.drawn += 1;
+            let node = compiler.compare(order, left, right, depth + 1);
+            compiler.drawn -= 1;
+            node
+        };
+        if let Some(node) = self.of_choice(left, depth, |compiler, part| drawn(compiler, part, right)) {
+            return node;
         }
-        if let Some([asked, a, b]) = choice(right) {
-            let asked = self.truth(asked, depth + 1);
-            self.drawn += 1;
-            let nodes = [a, b].map(|part| self.compare(order, left, part, depth + 1));
-            self.drawn -= 1;
-            return chosen(asked, nodes);
+        if let Some(node) = self.of_choice(right, depth, |compiler, part| drawn(compiler, left, part)) {
+            return node;
         }
         if let (Some(a), Some(b)) = (self.items(left), self.items(right)) {
             return self.lists(order, &a, &b, left, depth);
@@ -512,8 +510,4 @@ impl Compiler<'_> {
         let test = if subject.kind() == Kind::Extra { Test::LooseIn(fixed) } else { Test::In(fixed) };
         Some(Node::Test { name: subject.name, lower: subject.lower, test })
     }
-}
-
-fn chosen(asked: Option<Node>, [a, b]: [Option<Node>; 2]) -> Option<Node> {
-    Some(Node::Choice(Box::new([asked?, a?, b?])))
 }

@@ -152,7 +152,7 @@ impl Compiler<'_> {
     }
 
     /// A question about a choice: it is asked of what is chosen.
-    fn of_choice(
+    pub(super) fn of_choice(
         &mut self,
         expr: &IdedExpr,
         depth: usize,
