@@ -271,6 +271,11 @@ fn parties_are_read_from_standard_input() {
     let (code, _, err) =
         concert(folder.path(), &["contact", "import", "constituents", "-", "--site", "site"], "party,asns\nA,x\n");
     assert!(code == 2 && err.starts_with("-:2"), "{err}");
+    // A file has its own name in mistakes, whatever it begins with.
+    fs::write(folder.path().join("parties.json"), "{\"party\": 7}\n").unwrap();
+    let (code, _, err) =
+        concert(folder.path(), &["contact", "import", "constituents", "parties.json", "--site", "site"], "");
+    assert!(code == 2 && err.starts_with("parties.json"), "{err}");
 }
 
 #[test]

@@ -189,8 +189,7 @@ fn read_all(files: &[PathBuf], which: Parties, settings: &Settings, others: &[Pa
     let named = |path: &PathBuf| {
         let bytes = read(path)?;
         // Standard input has no name that says what it is; no head of a table begins like that.
-        let is_json = path == Path::new(STDIN) && bytes.trim_ascii_start().starts_with(b"[")
-            || bytes.trim_ascii_start().starts_with(b"{");
+        let is_json = path == Path::new(STDIN) && matches!(bytes.trim_ascii_start(), [b'[' | b'{', ..]);
         Ok((if is_json { "-.json".to_owned() } else { path.display().to_string() }, bytes))
     };
     let files: Vec<(String, Vec<u8>)> = files.iter().map(named).collect::<Result<_, Failure>>()?;
