@@ -85,7 +85,7 @@ impl Addressees {
         let has = |some: &Party| {
             to.split(',').any(|to| some.contacts.iter().any(|one| canonical(&one.mail) == canonical(to)))
         };
-        let by_sector = teams_for(&self.teams, party).map(|(team, _)| team);
+        let by_sector = teams_for(self.teams.parties(), party).map(|(team, _)| team);
         by_sector.chain(self.teams.parties()).find(|team| has(team) && !has(party))
     }
 
@@ -178,16 +178,16 @@ pub(crate) fn nobody_left(party: &Party, purpose: &str, barred: &Barred) -> Stri
 }
 
 /// Teams that may stand in for a constituent, in their order, each with the sector that they share.
-pub(crate) fn teams_for<'t>(teams: &'t Constituents, party: &Party) -> impl Iterator<Item = (&'t Party, &'t str)> {
+pub(crate) fn teams_for<'t>(teams: &'t [Party], party: &Party) -> impl Iterator<Item = (&'t Party, &'t str)> {
     let shared = |team: &'t Party| team.sectors.iter().find(|sector| party.sectors.contains(sector));
-    let others = teams.parties().iter().filter(|team| team.name != party.name);
+    let others = teams.iter().filter(|team| team.name != party.name);
     others.filter_map(move |team| Some((team, shared(team)?.as_str())))
 }
 
 /// The team that is told in place of a constituent of which nobody can be: the first one for one of its sectors that
 /// can itself.
 pub(crate) fn team_for<'t>(
-    teams: &'t Constituents,
+    teams: &'t [Party],
     party: &Party,
     purpose: &str,
     barred: &Barred,

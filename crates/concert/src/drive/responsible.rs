@@ -55,7 +55,7 @@ pub(super) fn address(
     // Nobody of the party is left: the team of its sector is told, and why.
     if let [nobody] = out.get(before..).unwrap_or_default()
         && nobody.state == NO_CONTACT
-        && let Some((team, sector)) = team_for(&book.teams, &party, PURPOSE, barred)
+        && let Some((team, sector)) = team_for(book.teams.parties(), &party, PURPOSE, barred)
     {
         let notice = NewNotice { state: "queued", reason: String::new(), ..nobody.clone() };
         let why = format!("{TOLD_TEAM}{}` (sector {sector}) because {}", team.name, nobody.reason);
@@ -88,7 +88,7 @@ fn say_who_was_tried(nobody: &mut NewNotice, book: &Addressees, party: &Party, b
     let what = if is_team { "the team " } else { "" };
     let mut passed = vec![format!("{what}`{}`{}", party.name, said(party))];
     let mut tried = Vec::new();
-    for (team, sector) in teams_for(&book.teams, party).filter(|_| !is_team) {
+    for (team, sector) in teams_for(book.teams.parties(), party).filter(|_| !is_team) {
         passed.push(format!("the team `{}` (sector {sector}){}", team.name, said(team)));
         let one = format!("the team of the sector {sector}");
         if !tried.contains(&one) {

@@ -22,7 +22,7 @@ use concert_transport::openpgp::contact::State;
 use concert_transport::openpgp::keyring::NoKey;
 use serde_json::json;
 
-use crate::addressees::{PURPOSE, reachable};
+use crate::addressees::{PURPOSE, reachable, team_for};
 use crate::ask;
 use crate::barred::Barred;
 use crate::print::LongRows;
@@ -422,9 +422,8 @@ fn gaps(party: &Party, is_team: bool, teams: &[Party]) -> Vec<Finding> {
 /// What becomes of the notices of a party without a contact.
 fn without(party: &Party, teams: &[Party]) -> String {
     let can = |team: &&Party| team.name != party.name && !reachable(team, PURPOSE, &Barred::default()).is_empty();
-    let shares = |team: &&Party| team.sectors.iter().any(|sector| party.sectors.contains(sector));
     let is_any = |team: &&Party| team.countries.iter().any(|code| code == ANYWHERE);
-    if let Some(team) = teams.iter().filter(can).find(shares) {
+    if let Some((team, _)) = team_for(teams, party, PURPOSE, &Barred::default()) {
         return format!("the team `{}` of its sector is told", team.name);
     }
     match teams.iter().filter(can).find(is_any) {

@@ -41,7 +41,7 @@ fn next_of_sector<'b>(party: &Party, book: &Book<'b>) -> Option<(&'b Party, &'b 
     if !book.is_asked(Whom::Teams) || reachable(party, book.purpose(), book.barred).is_empty() {
         return None;
     }
-    let next = team_for(book.all_teams, party, book.purpose(), book.barred)?;
+    let next = team_for(book.all_teams.parties(), party, book.purpose(), book.barred)?;
     book.teams.named(&next.0.name).map(|_| next)
 }
 
@@ -107,7 +107,7 @@ pub(super) fn sector_teams(value: &str, book: &Book<'_>) -> Vec<String> {
         Some(_) => Some("another stands in, which is listed first".to_owned()),
         None => None,
     };
-    teams_for(book.teams, party)
+    teams_for(book.teams.parties(), party)
         .filter_map(|(team, sector)| {
             Some(format!("passed over the team `{}` of the sector {sector}: {}", team.name, why(team)?))
         })
@@ -130,7 +130,7 @@ fn stands_in<'b>(value: &str, party: &Party, book: &Book<'b>) -> Option<(&'b Par
     if !book.is_asked(Whom::Teams) {
         return None;
     }
-    if let Some((team, sector)) = team_for(book.all_teams, party, book.purpose(), book.barred) {
+    if let Some((team, sector)) = team_for(book.all_teams.parties(), party, book.purpose(), book.barred) {
         return Some((team, format!("sector {sector}")));
     }
     let found = book.all_teams.who_at_last(value, book.lookup);
