@@ -52,14 +52,11 @@ static TABLE_OF: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// The problems of one window.
+#[derive(Default)]
 struct Bucket {
+    /// None until there is a problem: most windows that are looked back at are empty, and passing over them must touch
+    /// no memory of theirs.
     tables: Vec<HashTable<Entry>>,
-}
-
-impl Default for Bucket {
-    fn default() -> Self {
-        Self { tables: (0..TABLES).map(|_| HashTable::new()).collect() }
-    }
 }
 
 impl Bucket {
@@ -74,6 +71,9 @@ impl Bucket {
     }
 
     fn insert(&mut self, entry: Entry) {
+        if self.tables.is_empty() {
+            self.tables.resize_with(TABLES, HashTable::new);
+        }
         if let Some(table) = self.tables.get_mut(Self::number(entry.hash())) {
             table.insert_unique(entry.hash(), entry, |entry| entry.hash());
         }
