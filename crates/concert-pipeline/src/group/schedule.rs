@@ -4,8 +4,8 @@
 //!
 //! `every` counts from midnight UTC on the first of January 1970, so a restart changes nothing. Clock
 //! times follow the zone: one that daylight saving skips runs at the first valid minute behind the gap,
-//! one that it repeats runs the first time only. A cron pattern whose minute or hour begins with `*`
-//! means an interval rather than a clock time and runs through the repeated hour like any other.
+//! one that it repeats runs the first time only. A cron pattern for every hour means an interval rather than clock
+//! times, and runs through the repeated hour like any other.
 
 use std::fmt;
 
@@ -24,6 +24,9 @@ const CRON_BYTES_MAX: usize = 200;
 /// How many matching clock times are looked at before the search ends. A pattern with seconds has
 /// 3,600 in an hour that daylight saving repeats, and all of them may have to be passed over.
 const CANDIDATES_MAX: usize = 10_000;
+
+/// How the hours of a pattern are written that means all of them.
+const EVERY_HOUR: [&str; 4] = ["*", "*/1", "0-23", "?"];
 
 const HINT: &str = "write \"at once\", \"every 1h\", \"at 06:00\", \"at 06:00 on mon,thu\" or \"at 06:00 on weekdays\"";
 /// The same in settings, which have a key beside it.
@@ -66,7 +69,7 @@ pub struct Clock {
 pub struct CronWhen {
     text: String,
     cron: Cron,
-    /// Whether it names clock times (minute and hour do not begin with `*`).
+    /// Whether it names clock times: not every hour of a day.
     clock: bool,
 }
 
@@ -134,8 +137,8 @@ impl When {
             return Err(bad("it never comes true".to_owned()));
         }
         let fields: Vec<&str> = text.split_whitespace().collect();
-        let clock_fields = fields.len().checked_sub(5).and_then(|first| fields.get(first..first + 2));
-        let clock = clock_fields.is_some_and(|fields| !fields.iter().any(|field| field.starts_with('*')));
+        let hours = fields.len().checked_sub(4).and_then(|hours| fields.get(hours));
+        let clock = hours.is_some_and(|hours| !EVERY_HOUR.contains(hours));
         Ok(When::Cron(Box::new(CronWhen { text: text.trim().to_owned(), cron, clock })))
     }
 
@@ -354,9 +357,11 @@ mod tests {
     #[test]
     fn a_skipped_clock_time_runs_at_the_next_valid_minute() {
         // 03:00 to 04:00 does not exist on 29 March: the change is at 01:00 UTC.
-        for text in ["at 03:00", "at 03:30", "cron 30 3 * * *", "cron 0,30 3 * * *"] {
+        for text in ["at 03:00", "at 03:30", "cron 30 3 * * *", "cron 0,30 3 * * *", "cron */30 3 * * *"] {
             check(text, "Europe/Helsinki", &["2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"]);
         }
+        let through = ["2026-03-28T22:00:00Z", "2026-03-29T01:00:00Z", "2026-03-29T03:00:00Z"];
+        check("cron 0 */3 * * *", "Europe/Helsinki", &through);
         check("at 03:30", "Europe/Helsinki", &["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]);
         check("at 02:59", "Europe/Helsinki", &["2026-03-28T12:00:00Z", "2026-03-29T00:59:00Z"]);
         check("at 04:00", "Europe/Helsinki", &["2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"]);
@@ -374,6 +379,9 @@ mod tests {
             check(text, "Europe/Helsinki", &["2026-10-25T01:10:00Z", "2026-10-26T01:30:00Z"]);
         }
         check("cron 0,30 3 * * *", "Europe/Helsinki", &["2026-10-25T00:30:00Z", "2026-10-26T01:00:00Z"]);
+        let some = ["2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:00:00Z"];
+        check("cron */30 3 * * *", "Europe/Helsinki", &some);
+        check("cron 0 */3 * * *", "Europe/Helsinki", &["2026-10-25T00:00:00Z", "2026-10-25T04:00:00Z"]);
         // An interval goes on through the repeated hour.
         let through = ["2026-10-25T00:45:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:15:00Z", "2026-10-25T01:30:00Z"];
         check("cron */15 * * * *", "Europe/Helsinki", &through);

@@ -13,6 +13,7 @@
 use concert_model::json::write_plain;
 use concert_model::{Event, Field, Time, Value};
 use serde_json::{Map, Value as Json, json};
+use url::Url;
 
 use super::columns::Column;
 use super::{Columns, Item, Listed, Teller, visible};
@@ -100,7 +101,7 @@ impl<'a> Document<'a> {
             "phishing" if has_url => self.name("content", "phishing"),
             "malware-distribution" if has_url => self.name("content", "malware"),
             "copyright" if has_url => {
-                self.take("infringing_url", Field::SOURCE_URL);
+                self.take_url("infringing_url");
                 self.name("copyright", "copyright");
             }
             "infected-system" => {
@@ -152,14 +153,16 @@ impl<'a> Document<'a> {
             ("source_port", Field::SOURCE_PORT),
             ("destination_ip", Field::DESTINATION_IP),
             ("destination_port", Field::DESTINATION_PORT),
-            ("url", Field::SOURCE_URL),
-            ("domain", Field::SOURCE_FQDN),
             ("asn", Field::SOURCE_ASN),
             ("country_code", Field::SOURCE_GEOLOCATION_CC),
             ("malware_family", Field::MALWARE_NAME),
             ("target_brand", Field::EVENT_DESCRIPTION_TARGET),
         ] {
             self.take(name, field);
+        }
+        self.take_url("url");
+        if let Some(domain) = self.shown(Field::SOURCE_FQDN).filter(|name| name.as_str().is_some_and(is_domain)) {
+            self.put("domain", domain);
         }
         let text = self.shown(Field::EVENT_DESCRIPTION_TEXT).and_then(|text| Some(text.as_str()?.to_owned()));
         if let Some(text) = text {
@@ -197,6 +200,13 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Puts the URL, where it is there and may be shown.
+    fn take_url(&mut self, name: &str) {
+        if let Some(url) = self.shown(Field::SOURCE_URL).and_then(|_| self.plain(Field::SOURCE_URL)) {
+            self.put(name, cut(&uri(&url), DESCRIPTION_CHARS_MAX));
+        }
+    }
+
     fn shown(&self, field: Field) -> Option<Json> {
         if !self.is_chosen(&Column::Field(field)) {
             return None;
@@ -221,6 +231,42 @@ impl<'a> Document<'a> {
 
 fn cut(text: &str, chars: usize) -> String {
     text.chars().take(chars).collect()
+}
+
+/// Whether the schema of XARF takes it for a domain, as it does not take names with `--` (those of IDNA) or `_`.
+fn is_domain(name: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
+    let mut labels = name.rsplit('.');
+    let is_top = labels.next().is_some_and(|top| top.len() > 1 && top.bytes().all(|b| b.is_ascii_lowercase()));
+    is_top && name.contains('.') && labels.all(|label| label.split('-').all(is_word))
+}
+
+/// A URL in the letters of RFC 3986, which is all that readers of XARF need to take: its host as IDNA writes it,
+/// and what has no place in it percent-encoded. URLs of malware have all of that.
+fn uri(text: &str) -> String {
+    let plain = Url::parse(text).map_or_else(|_| text.to_owned(), String::from);
+    let authority = plain.find("://").map_or(0, |at| at + 3);
+    let length = plain.get(authority..).and_then(|rest| rest.find(['/', '?', '#'])).unwrap_or(plain.len());
+    let (host, fragment) = (authority..authority + length, plain.find('#'));
+    let mut uri = String::with_capacity(plain.len());
+    for (at, byte) in plain.bytes().enumerate() {
+        let is_escape = || {
+            let digits = plain.as_bytes().get(at + 1..at + 3);
+            digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        };
+        let has_place = match byte {
+            b'%' => is_escape(),
+            b'[' | b']' => host.contains(&at),
+            b'#' => fragment == Some(at),
+            _ => byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=".contains(&byte),
+        };
+        if has_place {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
 }
 
 /// The id of an event in the form of a random UUID, which its hash serves as well as any.
@@ -258,6 +304,27 @@ mod tests {
         let columns = Columns { chosen: vec![Column::Field(Field::DESTINATION_PORT)], defang: false };
         let out = sample::write(&LISTED, &[LOGIN], &columns);
         assert!(out.contains("\"destination_port\":22") && !out.contains("198.51.100.1"), "{out}");
+    }
+
+    #[test]
+    fn urls_and_domains_are_such_as_the_schema_takes() {
+        for (given, want) in [
+            ("http://bücher.example/ü?q=ä", "http://xn--bcher-kva.example/%C3%BC?q=%C3%A4"),
+            ("http://a.example/x|y{z}^\\`?%zz&%41", "http://a.example/x%7Cy%7Bz%7D%5E/%60?%25zz&%41"),
+            ("http://[2001:db8::1]:8080/a[0]#b#c", "http://[2001:db8::1]:8080/a%5B0%5D#b%23c"),
+        ] {
+            assert_eq!(uri(given), want);
+        }
+        for (name, want) in [
+            ("a.example", true),
+            ("a-b.c1.example", true),
+            ("xn--bcher-kva.example", false),
+            ("_dmarc.a.example", false),
+            ("a.xn--p1ai", false),
+            ("example", false),
+        ] {
+            assert_eq!(is_domain(name), want, "{name}");
+        }
     }
 
     #[test]
