@@ -38,7 +38,9 @@ struct Flow {
     from: i64,
     /// The bound behind it is this at most.
     until: i64,
-    last_seen: i64,
+    first_seen: i64,
+    /// By then it was seen first, whichever way its clock was wrong.
+    begun: i64,
 }
 
 /// A host on a path, and the flows that lead on from the one before.
@@ -46,9 +48,10 @@ struct Flow {
 pub struct Hop<'c> {
     /// The host.
     pub host: &'c str,
-    /// Steps from where the path began.
+    /// Steps of the shortest path from where it began that time allows.
     pub steps: u32,
-    /// The host it was reached from (upstream: which it reached); empty where the path began.
+    /// The host it was reached from by that path (upstream: which it reached); empty where the path began. That one
+    /// may be nearer by a path of its own, on which time does not allow to go on.
     pub next_to: &'c str,
     /// Flows out of it count until then (upstream), or from then on (downstream); microseconds since 1970.
     pub bound: i64,
@@ -126,7 +129,8 @@ impl Chain {
             port: relation.port,
             from,
             until,
-            last_seen: relation.last_seen,
+            first_seen: relation.first_seen,
+            begun: relation.first_seen.saturating_add(error(relation)),
         };
         let into = relations
             .iter()
@@ -167,8 +171,9 @@ impl Chain {
         if let Some(place) = known.get_mut(first as usize) {
             *place = Some(Step { steps: 0, next_to: u32::MAX, bound: i64::MAX, is_end: true });
         }
-        let (mut at, mut next) = (vec![first], Vec::new());
+        let (mut at, mut next, mut steps) = (vec![first], Vec::new(), 0);
         while !at.is_empty() {
+            steps += 1;
             for host in at.drain(..) {
                 let Some(step) = known.get(host as usize).copied().flatten() else { continue };
                 let mut is_end = true;
@@ -185,8 +190,9 @@ impl Chain {
                         next.push(flow.other);
                     }
                     if place.is_none_or(|other| other.bound < bound) {
-                        let steps = before.map_or(step.steps + 1, |before| before.steps);
-                        *place = Some(Step { steps, next_to: host, bound, is_end: true });
+                        // A longer path that leads further says nothing new of how far the host itself is.
+                        let (steps, next_to) = before.map_or((steps, host), |before| (before.steps, before.next_to));
+                        *place = Some(Step { steps, next_to, bound, is_end: true });
                     }
                 }
                 if let Some(Some(kept)) = known.get_mut(host as usize) {
@@ -215,8 +221,8 @@ impl Chain {
         found.into_iter().map(hop).collect()
     }
 
-    /// Hosts of the whole chain whose upstream is not known, with what to ask for: those that went on by a flow
-    /// before anything is known to have reached them, by the bounds of a path.
+    /// Hosts of the whole chain whose upstream is not known, with what to ask for: those that began to go on before
+    /// anything is known to have reached them, as far as the clocks can be trusted.
     pub fn frontier(&self) -> Vec<LogRequest<'_>> {
         let hosts = (0u32..).zip(&self.hosts);
         let requests = hosts.filter_map(|(number, host)| {
@@ -224,14 +230,12 @@ impl Chain {
             let into = self.into.of(number).iter().filter(|flow| flow.other != number);
             let out_of = || self.out_of.of(number).iter().filter(|flow| flow.other != number);
             let reached = into.map(|flow| flow.from).min();
-            // Flows out of a host are turned round.
-            let last = |flow: &&Flow| flow.from.saturating_neg();
-            let earliest = out_of().min_by_key(|flow| (last(flow), flow.last_seen))?;
-            if reached.is_some_and(|reached| reached <= last(&earliest)) {
+            let earliest = out_of().min_by_key(|flow| (flow.begun, flow.first_seen))?;
+            if reached.is_some_and(|reached| reached <= earliest.begun) {
                 return None;
             }
             let ports = out_of().map(|flow| flow.port).filter(|port| *port != 0).collect();
-            Some(LogRequest { host: host.as_str(), before: earliest.last_seen, ports })
+            Some(LogRequest { host: host.as_str(), before: earliest.first_seen, ports })
         });
         requests.collect()
     }
@@ -320,6 +324,8 @@ pub fn neighbours<'i>(incident: &'i Incident, party: &str) -> Vec<Neighbour<'i>>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn shared(relations: &[Relation]) -> Vec<Arc<Relation>> {
@@ -404,7 +410,7 @@ mod tests {
         assert_eq!(hosts(&chain.upstream("x")), "x0!");
         let ends: Vec<&str> = chain.frontier().iter().map(|request| request.host).collect();
         assert_eq!(ends, ["d", "e"]);
-        assert_eq!(chain.frontier()[1].before, 2 * SECOND);
+        assert_eq!(chain.frontier()[1].before, SECOND);
     }
 
     #[test]
@@ -412,6 +418,17 @@ mod tests {
         let late = Relation { clock_error: 100, ..flow("d", "c", 50, 60) };
         let relations = [flow("c", "b", 10, 20), late];
         assert_eq!(hosts(&Chain::new(&shared(&relations)).upstream("b")), "b0 c1 d2!");
+    }
+
+    /// Steps are those of the shortest path that time allows, also where it goes by a host that is nearer by another.
+    #[test]
+    fn steps_are_those_of_a_path_that_time_allows() {
+        let flows = [("1", "9", 10), ("1", "2", 4), ("2", "3", 5), ("3", "9", 6), ("9", "10", 7)];
+        let relations = shared(&flows.map(|(from, to, time)| flow(from, to, time, time)));
+        let chain = Chain::new(&relations);
+        let said: Vec<String> =
+            chain.downstream("1").iter().map(|hop| format!("{} {} {}", hop.host, hop.steps, hop.next_to)).collect();
+        assert_eq!(said, ["1 0 ", "2 1 1", "9 1 1", "3 2 2", "10 4 9"]);
     }
 
     /// INVARIANT: cycles end, and a host that leads further back by a later flow is looked at again.
@@ -424,7 +441,7 @@ mod tests {
             flow("a", "c", 1, 2),
             flow("x", "a", 8, 9),
         ];
-        assert_eq!(hosts(&Chain::new(&shared(&relations)).upstream("c")), "c0 a1 b1 x2!");
+        assert_eq!(hosts(&Chain::new(&shared(&relations)).upstream("c")), "c0 a1 b1 x3!");
     }
 
     /// A flow into a host that came after it had gone on does not say who reached it.
@@ -439,6 +456,9 @@ mod tests {
             chain.frontier().iter().map(|ask| format!("{} {}", ask.host, ask.before / SECOND)).collect::<Vec<_>>()
         };
         assert_eq!(asked(&chain), ["1 200", "9 600"]);
+        // It was at work for hours before the first that is known to have reached it.
+        let long = shared(&[flow("2", "3", 4, 12), flow("9", "2", 11, 11)]);
+        assert_eq!(asked(&Chain::new(&long)), ["2 4", "9 11"]);
         // A cycle began somewhere.
         let cycle = shared(&[flow("a", "b", 1, 1), flow("b", "c", 2, 2), flow("c", "a", 3, 3)]);
         assert_eq!(asked(&Chain::new(&cycle)), ["a 1"]);
@@ -461,29 +481,31 @@ mod tests {
                     flow(&from, &to, first, first + i64::try_from(random(8)).unwrap())
                 })
                 .collect();
-            fn slow(relations: &[Relation], host: &str, bound: i64, left: u32, found: &mut BTreeSet<String>) {
-                found.insert(host.to_owned());
+            fn slow(relations: &[Relation], host: &str, bound: i64, steps: u32, found: &mut BTreeMap<String, u32>) {
+                let nearest = found.entry(host.to_owned()).or_insert(steps);
+                *nearest = steps.min(*nearest);
                 for relation in relations.iter().filter(|relation| relation.to == host && relation.from != "0") {
-                    if left > 0 && relation.first_seen <= bound {
-                        slow(relations, &relation.from, bound.min(relation.last_seen), left - 1, found);
+                    if steps < 6 && relation.first_seen <= bound {
+                        slow(relations, &relation.from, bound.min(relation.last_seen), steps + 1, found);
                     }
                 }
             }
-            let mut want = BTreeSet::new();
-            slow(&relations, "0", i64::MAX, 6, &mut want);
+            let mut want = BTreeMap::new();
+            slow(&relations, "0", i64::MAX, 0, &mut want);
             let shared = shared(&relations);
             let chain = Chain::new(&shared);
-            let got: BTreeSet<String> = chain.upstream("0").iter().map(|hop| hop.host.to_owned()).collect();
+            let got: BTreeMap<String, u32> =
+                chain.upstream("0").iter().map(|hop| (hop.host.to_owned(), hop.steps)).collect();
             assert_eq!(got, want, "{relations:?}");
             let is_known = |out: &Relation| {
                 relations
                     .iter()
-                    .any(|flow| flow.to == out.from && flow.from != out.from && flow.first_seen <= out.last_seen)
+                    .any(|flow| flow.to == out.from && flow.from != out.from && flow.first_seen <= out.first_seen)
             };
-            let mut asked = std::collections::BTreeMap::new();
+            let mut asked = BTreeMap::new();
             for out in relations.iter().filter(|out| out.from != out.to && !is_known(out)) {
-                let before = asked.entry(out.from.as_str()).or_insert(out.last_seen);
-                *before = out.last_seen.min(*before);
+                let before = asked.entry(out.from.as_str()).or_insert(out.first_seen);
+                *before = out.first_seen.min(*before);
             }
             let frontier = chain.frontier();
             let got: Vec<(&str, i64)> = frontier.iter().map(|ask| (ask.host, ask.before)).collect();
