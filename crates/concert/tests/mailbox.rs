@@ -881,10 +881,11 @@ async fn a_notice_that_waits_for_its_hour_passes_over_who_was_suspended_meanwhil
     let import = |schedule: &str| {
         let parties = format!(
             "party,prefixes,mail,purpose,schedule\nNet,192.0.2.0/24,Gone@net.example,abuse,{schedule}\n\
-             Net,,here@net.example,abuse,{schedule}\nNet,,noc@net.example,technical,\n"
+             Net,,here@net.example,abuse,{schedule}\nNet,,now@net.example,abuse,\nNet,,noc@net.example,technical,\n"
         );
         world.import("constituents", &parties);
     };
+    // Somebody of them wishes to be told at once, so that there is a notice that waits.
     import("at 06:00 on mon");
     world.event("192.0.2.1");
     import("");
@@ -903,18 +904,17 @@ async fn a_notice_that_waits_for_its_hour_passes_over_who_was_suspended_meanwhil
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_to_an_address_that_left_the_contact_book() {
     let Some(world) = World::new().await else { return };
-    let import = |parties: &str| world.import("constituents", &format!("party,prefixes,mail,schedule\n{parties}"));
-    import(
-        "A,192.0.2.0/28,old@a.example,at 06:00 on mon\nB,192.0.2.16/28,abuse@b.example,at 06:00 on mon\n\
-         C,192.0.2.32/28,abuse@c.example,\n",
-    );
-    world.smtp.at_line(Stage::To, "abuse@c.example", Act::Answer("451 4.7.1 later".into()), 1);
+    let import = |parties: &str| world.import("constituents", &format!("party,prefixes,mail\n{parties}"));
+    import("A,192.0.2.0/28,old@a.example\nB,192.0.2.16/28,abuse@b.example\nC,192.0.2.32/28,abuse@c.example\n");
+    for to in ["old@a.example", "abuse@b.example", "abuse@c.example"] {
+        world.smtp.at_line(Stage::To, to, Act::Answer("451 4.7.1 later".into()), 1);
+    }
     for host in [1, 17, 33] {
         world.event(&format!("192.0.2.{host}"));
     }
     let of = |to: &str| to_of(&world, "queued").into_iter().find(|(_, other)| other == to).unwrap().0;
     let (of_a, of_b, of_c) = (of("old@a.example"), of("abuse@b.example"), of("abuse@c.example"));
-    import("A,192.0.2.0/28,new@a.example,\nC,192.0.2.32/28,soc@c.example,\n");
+    import("A,192.0.2.0/28,new@a.example\nC,192.0.2.32/28,soc@c.example\n");
     let rows = world.rows(&["notice", "preview"]);
     let why = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap()["why"].as_str().unwrap().to_owned();
     assert_eq!(why(&of_a), "old@a.example is not told for `A` any more; the contact book says new@a.example now");
@@ -1520,6 +1520,77 @@ async fn a_complaint_becomes_a_report_and_its_sender_gets_a_receipt() {
     assert!(health.iter().all(|row| row["contact"] != "anna@bank.example"), "{health:?}");
 }
 
+/// Who complained, and adds something later, is read like the first time; who is not known to be the same is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_complainer_adds_later_is_read_like_the_complaint() {
+    let Some(world) = World::new().await else { return };
+    let feed = "[[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    world.set(|settings| format!("{settings}complaints = \"complaints\"\n{feed}"));
+    let deliver = |mail: &str| world.dovecot.deliver(mail).unwrap();
+    let attack = |host: &str| format!("192.0.2.{host} tries passwords on our server 203.0.113.{host}.");
+    let anna = "From: Anna <anna@bank.example>\r\nTo: cert@cert.example\r\n";
+    deliver(&format!("{anna}Subject: attack\r\nMessage-ID: <1@bank.example>\r\n\r\n{}\r\n", attack("9")));
+    world.once();
+    let receipt = world.smtp.mails().into_iter().find(|mail| mail.to == ["anna@bank.example"]).unwrap();
+    let ticket = number_of(&receipt);
+    let answer = |from: &str, more: &str, id: &str, text: &str| {
+        let text = format!("{text}\r\n\r\nOn Monday CERT wrote:\r\n> 192.0.2.99 attacks us\r\n");
+        deliver(&reply(&receipt, from, more, id).replace("We cleaned it.", &text));
+    };
+    let told = |world: &World| {
+        let mails = world.smtp.mails().split_off(2);
+        let text = |mail: &Mail| mail.bytes.split(|byte| *byte == b'\n').map(decoded).collect::<String>();
+        mails.iter().map(|mail| (mail.to.join(","), text(mail))).collect::<Vec<_>>()
+    };
+    answer("anna@bank.example", "", "2@bank.example", &attack("10"));
+    answer("anna@bank.example", "", "3@bank.example", "Thanks!");
+    answer("anna@bank.example", "Auto-Submitted: auto-replied\r\n", "4@bank.example", &attack("11"));
+    answer("mal@shop.example", "", "5@shop.example", &attack("12"));
+    let by_number = |from: &str, id: &str, host: &str| {
+        format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: more on {ticket}\r\nMessage-ID: <{id}@x.example>\r\n\r\n{}\r\n",
+            attack(host)
+        )
+    };
+    deliver(&by_number("Anna <anna@bank.example>", "6", "13"));
+    deliver(&by_number("Bob <bob@bank.example>", "7", "14"));
+    world.once();
+    let rows = world.rows(&["mailbox", "list"]);
+    let of = |id: &str, rows: &[Value]| {
+        let row = rows.iter().rev().nth(id.parse::<usize>().unwrap() - 1).unwrap();
+        (row["state"].as_str().unwrap().to_owned(), row["kind"].as_str().unwrap().to_owned(), !row["report"].is_null())
+    };
+    let want = |state: &str, kind: &str, is_read| (state.to_owned(), kind.to_owned(), is_read);
+    assert_eq!(of("2", &rows), want("taken", "reply", true));
+    assert_eq!(of("3", &rows), want("taken", "reply", true));
+    assert_eq!(of("4", &rows), want("taken", "auto-reply", false));
+    assert_eq!(of("5", &rows), want("held", "reply", false), "a stranger");
+    assert_eq!(of("6", &rows), want("taken", "reply", true));
+    assert_eq!(of("7", &rows), want("held", "reply", false), "a colleague who knows nothing but the number");
+    assert!(world.mails()[2].contains("nothing in it became an event"), "{:?}", world.mails());
+    let sources = |world: &World| {
+        let mut found: Vec<String> =
+            world.rows(&["events"]).iter().map(|event| event["source.ip"].as_str().unwrap().to_owned()).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(sources(&world), ["192.0.2.10", "192.0.2.13", "192.0.2.9"], "what is quoted was read before");
+    // Whoever is responsible is told, and not by whom; nobody gets a second receipt.
+    let mails = told(&world);
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    for (to, text) in &mails {
+        assert!(to.ends_with("net.example") && !text.contains("bank.example") && !text.contains("203.0.113"), "{text}");
+    }
+    // What a person says is an answer is read too.
+    let bob = rows.iter().rev().nth(6).unwrap()["mail"].to_string();
+    world.done(&["mailbox", "accept", &bob]);
+    world.once();
+    assert_eq!(sources(&world), ["192.0.2.10", "192.0.2.13", "192.0.2.14", "192.0.2.9"]);
+    assert_eq!(told(&world).len(), 3);
+    let thread = world.rows(&["notice", "show", &ticket]);
+    assert!(thread.iter().any(|row| row.to_string().contains("bob@bank.example")), "{thread:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reporter_gets_so_many_receipts_an_hour_and_by_an_alias_an_outcome_only_by_hand() {
     let Some(world) = World::new().await else { return };
@@ -1801,6 +1872,38 @@ async fn whoever_complained_is_told_once_that_it_was_not_seen_again() {
     };
     assert!(of("anna@bank.example").as_str().unwrap().starts_with("20"), "{}", of("anna@bank.example"));
     assert_eq!((of("bob@bank.example"), of("robot@bank.example")), (Value::Null, "-".into()));
+}
+
+/// That it stopped is told when what was added later stopped too.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_added_something_is_told_the_outcome_of_all_of_it() {
+    let Some(world) = World::new().await else { return };
+    let more = "complaints = \"complaints\"\noutcome_after = \"7d\"\n\
+        [[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    world.set(|settings| format!("{settings}{more}"));
+    let deliver = |mail: &str| world.dovecot.deliver(mail).unwrap();
+    let complain = |from: &str, host: &str| {
+        let text = format!("2026-06-17 03:04:05 UTC 192.0.2.{host} tries passwords");
+        deliver(&format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{from}>\r\n\r\n{text}\r\n"
+        ));
+    };
+    complain("anna@bank.example", "9");
+    complain("carol@bank.example", "20");
+    world.once();
+    let told = |to: &str| world.smtp.mails().into_iter().filter(|mail| mail.to == [to]).collect::<Vec<_>>();
+    let add = |from: &str, address: &str| {
+        let text = format!("2026-06-17 03:04:06 UTC {address} tries passwords");
+        deliver(&reply(&told(from)[0], from, "", &format!("more.{from}")).replace("We cleaned it.", &text));
+    };
+    // Nobody is responsible for what Anna adds, so nobody can be told of it.
+    add("anna@bank.example", "203.0.113.9");
+    add("carol@bank.example", "192.0.2.21");
+    world.once();
+    grow_old(&world.site(), 8);
+    world.once();
+    world.once();
+    assert_eq!((told("anna@bank.example").len(), told("carol@bank.example").len()), (1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

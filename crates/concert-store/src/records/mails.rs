@@ -63,13 +63,13 @@ pub struct MailRow {
     /// The party of that incident it is of, or seems to be.
     #[serde(skip)]
     pub party: String,
-    /// The report that it became; `None` for none. It is not written here.
+    /// The report that it became (a complaint, or what was added to one); `None` for none. It is not written here.
     #[serde(skip)]
     pub report: Option<ReportId>,
 }
 
-/// A mail with the report that a complaint became, by what the collector of complaints calls it.
-const MAIL: &str = "SELECT mail.*, CASE WHEN kind = 'complaint' THEN (SELECT report.id FROM report
+/// A mail with the report that a complaint, or what was added to one, became, by what the collector of complaints calls it.
+const MAIL: &str = "SELECT mail.*, CASE WHEN kind IN ('complaint', 'reply') THEN (SELECT report.id FROM report
      WHERE report.content = mail.content AND report.origin_kind = 'mail'
      AND report.origin = CASE mail.message_id WHEN '' THEN 'mailbox ' || mail.seq ELSE mail.message_id END
      LIMIT 1) END AS report FROM mail";
@@ -463,11 +463,14 @@ impl Records {
     }
 }
 
-/// Lets the complaint that is this report wait for a person, and says why.
+/// Lets the complaint that is this report wait for a person, and says why. What was added to one stands in a thread that
+/// somebody may look at, and only says so.
 pub async fn hold_complaint(change: &mut Change<'_>, report: ReportId, why: &str) -> Result<(), Problem> {
     sqlx::query(
-        "UPDATE mail SET state = 'held', reason = ?2 || CASE reason WHEN '' THEN '' ELSE '; ' || reason END
-         WHERE content = (SELECT content FROM report WHERE id = ?1) AND kind = 'complaint' AND state = 'taken'",
+        "UPDATE mail SET state = CASE kind WHEN 'complaint' THEN 'held' ELSE state END,
+         reason = ?2 || CASE reason WHEN '' THEN '' ELSE '; ' || reason END
+         WHERE content = (SELECT content FROM report WHERE id = ?1) AND kind IN ('complaint', 'reply') AND incident = ''
+         AND state = 'taken'",
     )
     .bind(report.0.as_slice())
     .bind(why)

@@ -8,7 +8,7 @@ use sqlx::Row;
 use super::mails::mail;
 use super::notices::is_on_trial;
 use super::telling::insert_words;
-use super::{Home, MailRow, NewNotice, Records, trouble};
+use super::{Home, MailRow, NewNotice, RECEIPT, Records, trouble};
 use crate::Members;
 
 /// Where nobody may be told.
@@ -31,6 +31,23 @@ impl Records {
         .await
         .map_err(trouble)?;
         Ok(rows.iter().map(mail).collect())
+    }
+
+    /// What was added since a moment to complaints by whoever sent them, each with the ticket of its complaint, oldest first.
+    pub async fn additions(&self, from: Time, limit: u32) -> Result<Vec<(String, MailRow)>, Problem> {
+        let rows = sqlx::query(
+            "SELECT mail.*, CASE notice.party WHEN '' THEN notice.id ELSE notice.party END AS ticket
+             FROM mail JOIN notice ON notice.id = mail.notice
+             WHERE mail.received > ?1 AND mail.kind = 'reply' AND mail.state = 'taken' AND notice.name = ?2
+             ORDER BY mail.seq LIMIT ?3",
+        )
+        .bind(from.0)
+        .bind(RECEIPT)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+        .map_err(trouble)?;
+        Ok(rows.iter().map(|row| (row.try_get("ticket").unwrap_or_default(), mail(row))).collect())
     }
 
     /// The events of a report, as a notice names them; `None` where there are more than so many.

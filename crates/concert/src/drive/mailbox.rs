@@ -5,6 +5,7 @@
 //! do, who is suspended, and to whom the notice is told instead. So a kill at any moment loses and
 //! doubles nothing.
 
+mod addition;
 mod bounce;
 pub mod held;
 pub mod letter;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use concert_model::{Origin, Problem, Receipt, Time};
+use concert_model::{Problem, Receipt, Time};
 use concert_pipeline::mail::address::canonical;
 use concert_pipeline::mail::tie::{self, Doubt};
 use concert_pipeline::mail::{self, Kind, Mail};
@@ -397,16 +398,7 @@ fn is_complaint(mail: &Mail) -> bool {
 /// A mail that becomes a report, with a receipt where there may be one. What names an incident or notice that is there waits
 /// without a receipt, so what names one that is not there has none either: a stranger would learn which there are.
 fn complaint(site: &Site, row: MailRow, mail: &Mail, feed: &str, names_something: bool) -> Settled {
-    let receipt = Receipt {
-        feed: feed.to_owned(),
-        origin: Origin::Mail(outcome::origin(&row)),
-        received: row.received,
-        sender: mail.from.clone(),
-        file_name: String::new(),
-        url: String::new(),
-        media_type: "message/rfc822".into(),
-    };
-    let report = Some((receipt.id(&row.content), receipt));
+    let report = Some(addition::report(&row, feed));
     let receipt = receipt::of(site, mail).and_then(|receipt| match names_something {
         true => Err("it names an incident or a notice that is not there".to_owned()),
         false => Ok(receipt),
@@ -480,8 +472,10 @@ async fn means(
 ) -> Result<Settled, Problem> {
     let row = MailRow { state: "taken".into(), notice: notice.id.clone(), ..row };
     if held::is_to_no_contact(notice) {
+        let report = addition::answered(site, &row, &mail.kind, &verdict, notice);
         let kind = if mail.kind == Kind::Written { "reply".to_owned() } else { row.kind };
-        return Ok(Settled { row: MailRow { kind, reason: mail.because.clone(), ..row }, ..Settled::default() });
+        let row = MailRow { kind, reason: mail.because.clone(), ..row };
+        return Ok(Settled { row, report, ..Settled::default() });
     }
     Ok(match verdict {
         tie::Verdict::Answered(contact) => {

@@ -4,8 +4,9 @@
 //! and under the number of its receipt. Whoever may not get a receipt (machines, lists) gets no outcome; but where a
 //! person says so, also whoever wrote to us by an alias.
 //!
-//! By itself it is told once, where the settings say so, when every event of the complaint was told in a notice that
-//! arrived, and none of its problems was seen for so long. A complaint of what was known before has no events of its own and waits for a person.
+//! By itself it is told once, where the settings say so, when every event of the complaint, and of what its sender added,
+//! was told in a notice that arrived, and none of its problems was seen for so long. A complaint of what was known before
+//! has no events of its own and waits for a person.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -28,7 +29,9 @@ pub const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Complaints looked at in one round, and those that are told in one.
 const LOOKED_AT_MAX: u32 = 1_000;
 const AT_ONCE_MAX: usize = 50;
-/// Events of one complaint that are looked at; one with more waits for a person.
+/// What was added to complaints that is looked at in one round, the oldest first.
+const ADDITIONS_MAX: u32 = 10_000;
+/// Events of one complaint, with what was added to it, that are looked at; one with more waits for a person.
 const EVENTS_MAX: u64 = 1_000;
 /// Older complaints wait for a person.
 const AGE_SECONDS_MAX: i64 = 90 * 86_400;
@@ -99,10 +102,15 @@ pub(super) async fn tell_due(site: &Site) -> Result<usize, Problem> {
     let (Some(after), Some(feed)) = (mailbox.outcome_after, &mailbox.complaints) else { return Ok(0) };
     let (now, records) = (wire::now(), &site.store.records);
     let until = now.plus_seconds(-seconds(after));
-    let mut found = Vec::new();
-    for row in records.complaints_open(now.plus_seconds(-AGE_SECONDS_MAX), until, LOOKED_AT_MAX).await? {
-        let report = ReportId::new(feed, &row.content, &Origin::Mail(origin(&row)).text());
-        if let Some(places) = quiet(site, report, until).await? {
+    let (mut found, from) = (Vec::new(), now.plus_seconds(-AGE_SECONDS_MAX));
+    let report = |row: &MailRow| ReportId::new(feed, &row.content, &Origin::Mail(origin(row)).text());
+    let mut added: HashMap<String, Vec<ReportId>> = HashMap::new();
+    for (ticket, row) in records.additions(from, ADDITIONS_MAX).await? {
+        added.entry(ticket).or_default().push(report(&row));
+    }
+    for row in records.complaints_open(from, until, LOOKED_AT_MAX).await? {
+        let reports = [vec![report(&row)], added.remove(&row.notice).unwrap_or_default()].concat();
+        if let Some(places) = quiet(site, &reports, until).await? {
             found.push(Quiet { row, places });
         }
     }
@@ -143,15 +151,19 @@ pub(crate) fn words(site: &Site, language: &str, received: Time, after: Duration
     site.settings.templates.stopped(language, (&site_of.name, &site_of.email), received, after.as_secs() / 86_400)
 }
 
-/// Where the events of a report are, if it has any and none of its problems was seen after a moment.
-async fn quiet(site: &Site, report: ReportId, until: Time) -> Result<Option<Vec<(u64, u32)>>, Problem> {
-    let Some(members) = site.store.records.members_of(report, EVENTS_MAX).await? else { return Ok(None) };
-    let loaded = site.store.load(&[&members]).await?;
+/// Where the events of a complaint and of what was added to it are, if there are any and none of their problems was seen
+/// after a moment.
+async fn quiet(site: &Site, reports: &[ReportId], until: Time) -> Result<Option<Vec<(u64, u32)>>, Problem> {
     let mut problems: Vec<(ProblemKey, Time)> = Vec::new();
     let mut places = Vec::new();
-    for stored in loaded.of(&members) {
-        problems.push((stored.event.row().key, time_of(&stored.event)));
-        places.push((stored.batch, stored.row));
+    for report in reports {
+        let left = EVENTS_MAX.saturating_sub(places.len() as u64);
+        let Some(members) = site.store.records.members_of(*report, left).await? else { return Ok(None) };
+        let loaded = site.store.load(&[&members]).await?;
+        for stored in loaded.of(&members) {
+            problems.push((stored.event.row().key, time_of(&stored.event)));
+            places.push((stored.batch, stored.row));
+        }
     }
     // When a problem was seen last is known to within the window of repeats.
     let until = until.plus_seconds(-seconds(site.window()));

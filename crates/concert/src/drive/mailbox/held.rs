@@ -11,7 +11,7 @@ use concert_pipeline::mail::tie::{self, Doubt};
 use concert_store::records::{Effect, MailRow, Notice, Settled};
 
 use super::super::{outcome, prove, receipt, remind, responsible};
-use super::aside;
+use super::{addition, aside};
 use crate::wire::{self, Site};
 
 /// Mails that wait for a person with one notice, at most. Whoever knows its number can send any number of them.
@@ -77,9 +77,9 @@ pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<M
     };
     let from = row.state.clone();
     let reason = "accepted by a person".into();
-    let row = MailRow { state: "taken".into(), reason, doubt: String::new(), ..row };
+    let row = MailRow { state: "taken".into(), kind: "reply".into(), reason, doubt: String::new(), ..row };
     let settled = match contact.is_empty() || is_to_no_contact(&notice) {
-        true => Settled { row, ..Settled::default() },
+        true => Settled { report: addition::accepted(site, &row, &notice), row, ..Settled::default() },
         false => {
             let effects = vec![alive(&notice, &contact)];
             Settled { row: MailRow { contact, ..row }, effects, ..Settled::default() }
