@@ -554,6 +554,94 @@ fn who_has_a_time_of_its_own_gets_one_notice_then_whatever_the_notice_tells_befo
     assert_eq!(told("list"), [of(both, "queued", 3), of(both, "queued", 3), of(patient, "queued", 1)]);
 }
 
+/// What is told at once waits for a party that has a time of its own, and is one notice then.
+#[test]
+fn what_is_told_at_once_is_gathered_for_a_party_with_a_time_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let later = jiff::Timestamp::now().as_second() + 6 * 3_600;
+    let own = format!("at {:02}:{:02}", later / 3_600 % 24, later / 60 % 60);
+    let parties = |own: &str| {
+        let parties = format!(
+            "party,prefixes,mail,purpose,schedule\nOwn,192.0.2.0/25,a@own.example,abuse,{own}\n\
+             Patient,192.0.2.128/26,abuse@patient.example,abuse,\n\
+             Both,192.0.2.192/26,soon@both.example,abuse,\nBoth,,late@both.example,abuse,{own}\n"
+        );
+        fs::write(folder.path().join("parties.csv"), parties).unwrap();
+        let file = folder.path().join("parties.csv").display().to_string();
+        concert(&site, &["contact", "import", "constituents", &file]);
+    };
+    parties(&own);
+    let ingest = |hosts: &[u8]| {
+        let event = |host: &u8| format!("{{\"source.ip\":\"192.0.2.{host}\",\"classification.type\":\"scanner\"}}\n");
+        fs::write(folder.path().join("now.ndjson"), hosts.iter().map(event).collect::<String>()).unwrap();
+        concert(&site, &["ingest", "--feed", "given", &folder.path().join("now.ndjson").display().to_string()]);
+    };
+    let told = |command: &str, of: &str| {
+        let rows = concert(&site, &["notice", command, "--format", "ndjson"]);
+        let mut told: Vec<_> = rows
+            .iter()
+            .map(|row| (text_of(row, "to"), text_of(row, "state"), row["events"].as_u64().unwrap_or(0)))
+            .filter(|(to, ..)| to.ends_with(of))
+            .collect();
+        told.sort();
+        told
+    };
+    let of = |to: &str, state: &str, events: u64| (to.to_owned(), state.to_owned(), events);
+    let (a, patient) = ("a@own.example", "abuse@patient.example");
+    ingest(&[1, 2, 130]);
+    ingest(&[3]);
+    ingest(&[4, 131, 200]);
+    assert_eq!(told("list", "own.example"), [of(a, "waiting", 4)]);
+    assert_eq!(told("preview", "own.example"), [of(a, "waiting", 4)]);
+    assert_eq!(told("list", patient), [of(patient, "queued", 1), of(patient, "queued", 1)]);
+    // Who wish different times get what is told when it is told, each at its own.
+    assert_eq!(
+        told("list", "both.example"),
+        [of("late@both.example", "queued", 1), of("soon@both.example", "queued", 1)]
+    );
+    // Its time comes, while nothing worked.
+    let records = |sql: &str| {
+        let script =
+            format!("import sqlite3\nd = sqlite3.connect('data/records.sqlite')\nd.execute(\"{sql}\")\nd.commit()\n");
+        let done = Command::new("python3").args(["-c", &script]).current_dir(&site).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    records("UPDATE batch SET received = received - 86400000000");
+    ingest(&[5, 132]);
+    assert_eq!(told("list", "own.example"), [of(a, "queued", 4), of(a, "waiting", 1)]);
+    ingest(&[133]);
+    assert_eq!(told("list", "own.example"), [of(a, "queued", 4), of(a, "waiting", 1)]);
+    // A party that wishes nothing any more is told at once, and of what waited.
+    parties("");
+    ingest(&[6]);
+    assert_eq!(told("list", "own.example"), [of(a, "queued", 1), of(a, "queued", 1), of(a, "queued", 4)]);
+    assert_eq!(told("list", patient).len(), 4);
+}
+
+/// So many events do not wait for the time of their party to become a notice.
+#[test]
+fn what_waits_for_a_party_becomes_a_notice_at_its_number_of_events_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    let settings = settings.replace("when = \"at once\"", "when = \"at once\"\nor_at_events = 3");
+    fs::write(site.join("concert.toml"), settings).unwrap();
+    let parties = "party,prefixes,mail,schedule\nOwn,192.0.2.0/25,a@own.example,at 06:00 on mon\n";
+    fs::write(folder.path().join("parties.csv"), parties).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    concert(&site, &["contact", "import", "constituents", &file("parties.csv")]);
+    for host in 1..=7 {
+        let event = format!("{{\"source.ip\":\"192.0.2.{host}\",\"classification.type\":\"scanner\"}}\n");
+        fs::write(folder.path().join("now.ndjson"), event).unwrap();
+        concert(&site, &["ingest", "--feed", "given", &file("now.ndjson")]);
+    }
+    let rows = concert(&site, &["notice", "list", "--format", "ndjson"]);
+    let mut told: Vec<_> = rows.iter().map(|row| (text(row, "state"), row["events"].as_u64())).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("queued", Some(3)), ("queued", Some(3)), ("waiting", Some(1))]);
+}
+
 #[test]
 fn what_waits_for_a_party_goes_to_its_new_name() {
     let folder = tempfile::tempdir().unwrap();

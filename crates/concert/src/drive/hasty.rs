@@ -3,7 +3,8 @@
 //!
 //! Their events are told when their time comes, ahead of the rest of the kind, like groups that have grown large enough.
 //! Where all who are told of a party wish the same, its events wait for that time alone: the schedule of the notice
-//! passes them by. Where they wish different things, what the notice tells waits for each of them.
+//! passes them by, and so does what is told at once. Where they wish different things, what the notice tells waits for
+//! each of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ type Key = Box<[u8]>;
 /// When a group is told ahead of its kind: at this time, or at once.
 pub(super) type Ahead = Option<Time>;
 
-/// Who wishes it, and groups of theirs that wait, for each kind of notice with a schedule.
+/// Who wishes it, and groups of theirs that wait, for each kind of notice.
 #[derive(Default)]
 pub(super) struct Hasty {
     parties: HashMap<Box<str>, Wishes>,
@@ -94,15 +95,19 @@ impl Hasty {
         self.parties.contains_key(party)
     }
 
-    /// Whether a notice with a schedule passes the events of a party by, because they have a time of their own.
+    /// Whether a notice passes the events of a party by, because they have a time of their own.
     pub(super) fn has_own_time(&self, party: &str, notice: &When) -> bool {
         self.parties.get(party).is_some_and(|wishes| wishes.has_own_time(notice))
     }
 
-    /// When events of a party that came at a moment are told apart from a notice with a schedule; nothing where they are
+    /// When events of a party that came at a moment are told apart from a notice; nothing where they are
     /// told with it, because that comes first.
     pub(super) fn ahead(&self, party: &str, notice: &When, came: Time, zone: &TimeZone) -> Option<Ahead> {
         let wishes = self.parties.get(party)?;
+        // What is told at once is told by then, unless all wish to wait.
+        if notice.is_at_once() && !wishes.has_own_time(notice) {
+            return None;
+        }
         if wishes.all.iter().any(|wish| wish.when.as_ref().is_some_and(When::is_at_once)) {
             return Some(None);
         }
@@ -154,8 +159,8 @@ impl Wishes {
         (!all.is_empty()).then_some(Self { all, is_one })
     }
 
-    /// Whether it is another than that of a notice: a zone alone makes none of an interval, and what is told at once
-    /// waits for nothing.
+    /// Whether it is another than that of a notice: a zone alone makes none of an interval or of what is told at once,
+    /// and who is told at once waits for nothing.
     fn has_own_time(&self, notice: &When) -> bool {
         let is_own = |wish: &Wish| wish.when.as_ref().map_or(notice.is_clock(), |when| !when.is_at_once());
         self.is_one && self.all.first().is_some_and(is_own)
@@ -204,6 +209,13 @@ mod tests {
         assert_eq!(ahead(&[("at 08:00", ""), ("at 09:00", "")], daily), None);
         // An interval is the same in each zone.
         assert_eq!(ahead(&[("", "Europe/Berlin")], "every 4h"), None);
+        // What is told at once waits where all wish it.
+        assert_eq!(ahead(&[("at 05:30", "")], "at once"), at("2026-11-22T05:30:00Z"));
+        assert_eq!(ahead(&[("at 05:30", ""), ("at 05:30", "")], "at once"), at("2026-11-22T05:30:00Z"));
+        assert_eq!(ahead(&[("at 05:30", ""), ("", "")], "at once"), None);
+        assert_eq!(ahead(&[("at 05:30", ""), ("at once", "")], "at once"), None);
+        assert_eq!(ahead(&[("at once", "")], "at once"), None);
+        assert_eq!(ahead(&[("", "Europe/Berlin")], "at once"), None);
         assert_eq!(hasty(&[("at once", "")]).ahead("B", &When::parse(daily).unwrap(), Time(0), &TimeZone::UTC), None);
     }
 

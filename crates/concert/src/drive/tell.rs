@@ -6,7 +6,7 @@
 
 mod gathered;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use concert_model::{Event, Problem, Time};
 use concert_pipeline::condition::Condition;
@@ -32,7 +32,7 @@ pub struct Kind {
     group_by: Key,
     /// Which events it takes.
     condition: Option<Condition>,
-    /// Whether it has a schedule, ahead of which a party may wish to be told.
+    /// Whether a party may wish to be told at another time than the rest of the kind.
     may_be_hasty: bool,
 }
 
@@ -70,7 +70,7 @@ impl Kind {
         }
         // What compiled when the settings were read compiles again.
         let condition = notice.condition.as_ref().and_then(|condition| Condition::compile(condition.text()).ok());
-        let may_be_hasty = notice.to == Recipient::Responsible && !notice.when.is_at_once();
+        let may_be_hasty = notice.to == Recipient::Responsible;
         Self { name: notice.name.clone(), group_by, condition, may_be_hasty }
     }
 }
@@ -120,7 +120,8 @@ impl Teller {
         for (index, notice) in site.settings.notices.iter().enumerate() {
             if notice.when.is_at_once() {
                 teller.at_once.push(AtOnce::of(index));
-            } else if notice.or_at_events.is_some() {
+            }
+            if notice.or_at_events.is_some() {
                 let gathered = gather(site, index, None).await?;
                 let counts = gathered.groups.into_iter().map(|group| (group.key, group.members.len())).collect();
                 teller.counted.insert(index, counts);
@@ -173,10 +174,16 @@ impl Teller {
     pub async fn finish_report(&mut self, site: &Site, newest: u64, now: Time) -> Result<Telling, Problem> {
         let mut telling = Telling { now, home: site.home(), ..Telling::default() };
         for at_once in &mut self.at_once {
-            let gathered = std::mem::take(&mut at_once.gathered);
+            let mut gathered = std::mem::take(&mut at_once.gathered);
             if let Some(notice) = site.settings.notices.get(at_once.index) {
+                let held = keep_back(site, &self.hasty, notice, &mut gathered).await?;
                 tell(site, notice, gathered, None, &mut telling).await?;
                 telling.cursors.push((notice.name.clone(), newest, now));
+                telling.early.extend(held.into_iter().map(|(key, told)| (notice.name.clone(), key, told)));
+            }
+            // What was told at once waits no more.
+            if let Some(counts) = self.counted.get_mut(&at_once.index) {
+                counts.retain(|key, _| self.hasty.has(at_once.index, key));
             }
         }
         let may_go_on = |notice: &NewNotice| notice.state == responsible::NO_CONTACT && !notice.party.is_empty();
@@ -214,7 +221,9 @@ impl Teller {
             let (cursor, due) = site.store.records.notice_cursor(&notice.name).await?.unwrap_or((newest, now));
             let early = site.store.records.notice_early(&notice.name).await?;
             let next = next_due(notice, now, &site.settings.site.time_zone);
-            let is_behind = cursor < newest || early.values().any(|told| *told < cursor);
+            // What waits for the time of its party is no reason to look at all that came since.
+            let is_left = |key: &String, told: u64| told < cursor && !self.hasty.has(index, key.as_bytes());
+            let is_behind = cursor < newest || early.iter().any(|(key, told)| is_left(key, *told));
             let mut telling = Telling { now, home: site.home(), ..Telling::default() };
             if notice.when.is_at_once() && is_behind || !notice.when.is_at_once() && due <= now {
                 let mut held = BTreeMap::new();
@@ -316,6 +325,31 @@ impl Teller {
         }
         early
     }
+}
+
+/// Takes out of what a report brought to a kind that is told at once the groups of parties that have a time of their own.
+/// Gives up to where each group is told that is held back, of this report or from before.
+async fn keep_back(
+    site: &Site,
+    hasty: &Hasty,
+    notice: &Notice,
+    gathered: &mut Gathered,
+) -> Result<HashMap<String, u64>, Problem> {
+    if notice.to != Recipient::Responsible {
+        return Ok(HashMap::new());
+    }
+    let records = &site.store.records;
+    let cursor = records.notice_cursor(&notice.name).await?.map_or(0, |(batch, _)| batch);
+    let mut held = records.notice_early(&notice.name).await?;
+    held.retain(|_, told| *told < cursor);
+    let has_own_time = |group: &&Group| hasty.has_own_time(&group.party, &notice.when);
+    let keys: BTreeSet<Box<[u8]>> =
+        gathered.groups.iter().filter(has_own_time).map(|group| group.key.clone()).collect();
+    gathered.leave_out(|key| keys.contains(key));
+    for key in keys {
+        held.entry(String::from_utf8_lossy(&key).into_owned()).or_insert(cursor);
+    }
+    Ok(held)
 }
 
 /// A teller while events are written.
@@ -439,7 +473,7 @@ type Keys = Vec<Box<[u8]>>;
 /// The groups that will be told ahead of their kind, by the time of that, and the others.
 fn ahead(site: &Site, notice: &Notice, gathered: &Gathered, now: Time) -> (BTreeMap<Time, Keys>, Keys) {
     let (mut hasty, mut ahead, mut others) = (Hasty::default(), BTreeMap::<Time, Keys>::new(), Keys::new());
-    if notice.to == Recipient::Responsible && !notice.when.is_at_once() {
+    if notice.to == Recipient::Responsible {
         hasty.refresh(&site.constituents());
     }
     for group in &gathered.groups {
