@@ -69,6 +69,9 @@ const KEY_DEADLINE: Duration = Duration::from_secs(5);
 /// How long holds whom a server of a registry named for a network.
 const LEARNED_SECONDS: i64 = 30 * 86_400;
 
+/// What no longer holds of it is left out within so long, so that many who end one after another are no trouble.
+const LEARNED_ENDS_SECONDS: i64 = 60;
+
 /// A shorter key of the site could be guessed.
 const KEY_BYTES_MIN: usize = 32;
 
@@ -112,6 +115,8 @@ struct Imported {
     constituents: Arc<Constituents>,
     /// Whom servers of registries named.
     learned: Arc<Constituents>,
+    /// When the first of those no longer holds.
+    learned_until: Option<Time>,
     teams: Arc<Constituents>,
 }
 
@@ -293,8 +298,16 @@ impl Site {
 
     /// Takes up parties that were imported since they were read. Says whether there were any.
     pub async fn refresh_parties(&self) -> Result<bool, Problem> {
-        let known = self.parties.read().unwrap_or_else(PoisonError::into_inner).number;
+        let (known, learned_until) = {
+            let parties = self.parties.read().unwrap_or_else(PoisonError::into_inner);
+            (parties.number, parties.learned_until)
+        };
         if self.store.records.parties_import().await? == known {
+            if learned_until.is_some_and(|until| until <= now()) {
+                let (learned, until) = load_learned(&self.store, &self.settings.lookup.responsible).await?;
+                let mut parties = self.parties.write().unwrap_or_else(PoisonError::into_inner);
+                (parties.learned, parties.learned_until) = (learned, until);
+            }
             return Ok(false);
         }
         let fresh = load_parties(&self.store, &self.settings.lookup.responsible).await?;
@@ -487,18 +500,32 @@ pub(crate) fn learned_since() -> Time {
     now().plus_seconds(-LEARNED_SECONDS)
 }
 
+/// The moment as of which something is kept as learned that holds until then.
+pub(crate) fn learned_at(until: Time) -> Time {
+    until.plus_seconds(-LEARNED_SECONDS)
+}
+
+/// Whom servers of registries and domains named, and when the first of it no longer holds.
+async fn load_learned(store: &Store, responsible: &[Whom]) -> Result<(Arc<Constituents>, Option<Time>), Problem> {
+    let since = learned_since();
+    // What was learned while others were asked too is no longer wanted.
+    let mut learned = store.records.learned(since).await?;
+    learned.retain(|party| responsible.contains(&learn::told_by(party)));
+    // Of two that were named for the same domain the first answers: rather the domain's own contact than its registrar's.
+    learned.sort_by_key(|party| learn::told_by(party) != Whom::SecurityTxt);
+    let first = store.records.first_learned(since).await?;
+    let until =
+        first.map(|first| first.plus_seconds(LEARNED_SECONDS + 1).max(now().plus_seconds(LEARNED_ENDS_SECONDS)));
+    Ok((Arc::new(Constituents::new(learned)), until))
+}
+
 async fn load_parties(store: &Store, responsible: &[Whom]) -> Result<Imported, Problem> {
     // The number first: an import in between is then seen as new once more, never missed.
     let number = store.records.parties_import().await?;
     let constituents = Arc::new(Constituents::new(store.records.parties(Parties::Constituents).await?));
-    // What was learned while others were asked too is no longer wanted.
-    let mut learned = store.records.learned(learned_since()).await?;
-    learned.retain(|party| responsible.contains(&learn::told_by(party)));
-    // Of two that were named for the same domain the first answers: rather the domain's own contact than its registrar's.
-    learned.sort_by_key(|party| learn::told_by(party) != Whom::SecurityTxt);
-    let learned = Arc::new(Constituents::new(learned));
+    let (learned, learned_until) = load_learned(store, responsible).await?;
     let teams = Arc::new(Constituents::new(store.records.parties(Parties::Teams).await?));
-    Ok(Imported { number, constituents, learned, teams })
+    Ok(Imported { number, constituents, learned, learned_until, teams })
 }
 
 /// The parties that may answer for these values.
@@ -511,7 +538,7 @@ async fn load_few(store: &Store, values: &[String], lookup: &Lookup) -> Result<I
     let teams = store.records.parties_with(Parties::Teams, &claims, &sectors).await?;
     let (constituents, teams) = (Arc::new(Constituents::new(constituents)), Arc::new(Constituents::new(teams)));
     // What servers of registries named stands for notices alone: a question asks them anew.
-    Ok(Imported { number, constituents, learned: Arc::default(), teams })
+    Ok(Imported { number, constituents, learned: Arc::default(), learned_until: None, teams })
 }
 
 /// The marks first: a file that changes in between is then seen as new once more, never missed.

@@ -6,12 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use concert_testkit::web::{Answer, End, Request, Web};
 use serde_json::{Value, json};
 
 #[path = "who/samples.rs"]
 mod samples;
+
+/// Which servers of RDAP know what.
+const LISTS: [(&str, &str); 4] = [
+    ("ipv4", r#"[["192.0.2.0/24"], ["https://r.example/"]], [["198.51.100.0/24"], ["https://busy.example/"]]"#),
+    ("ipv6", r#"[["2001:db8::/32"], ["https://r.example/"]]"#),
+    ("asn", r#"[["64496-64511"], ["https://r.example/"]]"#),
+    ("dns", r#"[["example"], ["https://zone.example/rdap/"]]"#),
+];
 
 /// A site whose questions all go to one server.
 struct World {
@@ -21,13 +30,7 @@ struct World {
 
 impl World {
     async fn new(keys: &str) -> Arc<World> {
-        let lists = [
-            ("ipv4", r#"[["192.0.2.0/24"], ["https://r.example/"]], [["198.51.100.0/24"], ["https://busy.example/"]]"#),
-            ("ipv6", r#"[["2001:db8::/32"], ["https://r.example/"]]"#),
-            ("asn", r#"[["64496-64511"], ["https://r.example/"]]"#),
-            ("dns", r#"[["example"], ["https://zone.example/rdap/"]]"#),
-        ];
-        World::serving(keys, &lists, answer).await
+        World::serving(keys, &LISTS, answer).await
     }
 
     async fn serving(
@@ -393,6 +396,45 @@ async fn what_would_wait_for_a_contact_goes_to_whom_the_domain_names() {
     assert_eq!(world.run(&["run", "--once"]).await.0, 0);
     let (_, out, _) = world.run(&["notice", "list", "--name", "n", "--format", "ndjson"]).await;
     assert_eq!(out.matches("cert@uni.example").count(), 2, "{out}");
+}
+
+/// Whoever stands in for a domain that cannot be asked does so until it can.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_domain_cannot_be_asked_its_registrar_is_told_and_no_longer() {
+    let keys = "rdap = true\nrdap_bootstrap = \"lists\"\nsecurity_txt = true\n\
+        responsible = [\"constituents\", \"rdap\", \"security_txt\"]\n";
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = Arc::clone(&is_down);
+    let decide = move |request: &Request| {
+        let is_file = request.path.ends_with("/security.txt") && request.header("host") == Some("uni.example");
+        if is_file && down.load(Ordering::Relaxed) { Answer::new(502, "") } else { answer(request) }
+    };
+    let world = World::serving(keys, &LISTS, decide).await;
+    let settings = "[[feed]]\nname = \"f\"\nparser = \"ndjson\"\n[[notice]]\nname = \"n\"\ngroup_by = [\"party\"]\n\
+        to = \"responsible\"\nwhen = \"at once\"\nformat = \"csv\"\nvia = \"outbox\"\n";
+    fs::write(world.path("conf.d/feed.toml"), settings).unwrap();
+    let told = async |name: &str| {
+        let event = format!("{{\"source.fqdn\":\"{name}\",\"classification.type\":\"phishing\"}}\n");
+        fs::write(world.path("event.ndjson"), event).unwrap();
+        assert_eq!(world.run(&["ingest", "--feed", "f", "event.ndjson"]).await.0, 0);
+        assert_eq!(world.run(&["run", "--once"]).await.0, 0);
+        let (_, out, _) = world.run(&["notice", "list", "--name", "n", "--format", "ndjson"]).await;
+        [out.matches("abuse@registrar.example").count(), out.matches("cert@uni.example").count()]
+    };
+    assert_eq!(told("www.uni.example").await, [1, 0]);
+    let (_, err) = world.who(&["www.uni.example"]).await;
+    let why = "https://uni.example/.well-known/security.txt: the server answered 502 Bad Gateway; it is not asked again before";
+    assert!(err.contains(why), "{err}");
+    is_down.store(false, Ordering::Relaxed);
+    let asked = world.web.requests().len();
+    assert_eq!((told("ftp.uni.example").await, world.web.requests().len()), ([2, 0], asked), "it is not asked yet");
+    // A minute is over.
+    let script = "import sqlite3\nd = sqlite3.connect('data/records.sqlite')\n\
+        d.execute(\"UPDATE learned SET learned = learned - 70000000\")\nd.commit()\n";
+    let done = Command::new("python3").args(["-c", script]).current_dir(world.folder.path()).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    fs::remove_dir_all(world.path("data/lookup/live")).unwrap();
+    assert_eq!(told("git.uni.example").await, [2, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

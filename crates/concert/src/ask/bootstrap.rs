@@ -101,7 +101,7 @@ pub(crate) async fn refresh(
             is_remembered: false,
         };
         let got = polite.get(&want, now(), Instant::now() + DEADLINE).await;
-        let kept = got.and_then(|got| {
+        let kept = got.map_err(|missing| missing.why).and_then(|got| {
             let read = Bootstrap::read(kind, &got.body)?;
             replace(&folder(&data).join(kind.file_name()), &got.body).map_err(|error| error.to_string())?;
             Ok((read.len(), read.published))

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use concert_model::Problem;
+use concert_model::{Problem, Time};
 use concert_pipeline::enrich::constituents::Subject;
 use concert_pipeline::registry::rdap::{Found, Question};
 use concert_pipeline::registry::security_txt::SecurityTxt;
@@ -90,6 +90,17 @@ pub(crate) fn bootstrap_origins(given: Option<&Path>, data: &Path) -> Vec<String
 /// Whom a domain names: the address of the file, the domain and what it says.
 pub(crate) type NamedByDomain = (String, String, SecurityTxt);
 
+/// What a domain, and those above it, say of whom to tell.
+#[derive(Default)]
+pub(crate) struct Domain {
+    /// Whom the nearest of them names.
+    pub(crate) named: Option<NamedByDomain>,
+    /// What was passed over and why.
+    pub(crate) passed_over: Vec<String>,
+    /// When to ask again, where nobody is named and that may be so for a moment alone.
+    pub(crate) again: Option<Time>,
+}
+
 /// What was learned of one value.
 #[derive(Default)]
 pub(crate) struct Learned {
@@ -133,8 +144,8 @@ impl Asker {
         (learned.rdap, learned.passed_over) = self.ask_rdap(value).await;
         let is_wanted = purpose.is_none_or(|purpose| purpose.eq_ignore_ascii_case(security_txt::PURPOSE));
         if let (true, Subject::Name(name), None) = (is_wanted, &subject, subject.nobodys()) {
-            let (found, passed_over) = self.ask_domain(name).await;
-            learned.security_txt = found;
+            let Domain { named, passed_over, .. } = self.ask_domain(name).await;
+            learned.security_txt = named;
             learned.passed_over.extend(passed_over);
         }
         learned
@@ -151,9 +162,9 @@ impl Asker {
     }
 
     /// Asks a name, and the domains above it, whom they name themselves.
-    pub(crate) async fn ask_domain(&self, name: &str) -> (Option<NamedByDomain>, Vec<String>) {
+    pub(crate) async fn ask_domain(&self, name: &str) -> Domain {
         if !self.security_txt {
-            return (None, Vec::new());
+            return Domain::default();
         }
         let mut refused = *self.refused_files.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = security_txt::ask(&self.polite, name, &mut refused).await;

@@ -36,7 +36,8 @@ pub(super) async fn ask(
             is_remembered: true,
         };
         let answer = polite.get(&want, now(), until).await;
-        let answer = answer.as_ref().map(|got| (got.url.as_str(), got.body.as_slice())).map_err(Clone::clone);
+        let answer =
+            answer.as_ref().map(|got| (got.url.as_str(), got.body.as_slice())).map_err(|missing| missing.why.clone());
         if let Err(why) = inquiry.take(answer) {
             // A broken answer is not worth a day.
             polite.refuse(&url, &why, now());

@@ -1,22 +1,18 @@
 //! The security.txt of a domain or of the ones above it.
 
 use concert_pipeline::registry::security_txt::{FILE_BYTES_MAX, SecurityTxt, addresses, domains};
-use concert_transport::lookup::polite::{Polite, Want};
+use concert_transport::lookup::polite::{Missing, Polite, Want};
 use tokio::time::Instant;
 
-use super::{DEADLINE, Refused};
+use super::{DEADLINE, Domain, Refused};
 use crate::suffixes;
 use crate::wire::now;
 
 /// What its contacts are for, RFC 9116 section 1: telling of weaknesses.
 pub(super) const PURPOSE: &str = "vulnerability";
 
-/// The first file that can be used, with its address and domain, and what was passed over. Counts what was refused.
-pub(super) async fn ask(
-    polite: &Polite,
-    name: &str,
-    refused: &mut Refused,
-) -> (Option<(String, String, SecurityTxt)>, Vec<String>) {
+/// The first file that can be used, and what was passed over. Counts what was refused.
+pub(super) async fn ask(polite: &Polite, name: &str, refused: &mut Refused) -> Domain {
     let before = polite.refusals();
     let found = find(polite, name, refused).await;
     refused.add(before, polite.refusals());
@@ -28,13 +24,9 @@ fn asked(name: &str) -> impl Iterator<Item = &str> {
     domains(name).into_iter().filter(move |domain| *domain == name || !suffixes::is_shared(domain))
 }
 
-async fn find(
-    polite: &Polite,
-    name: &str,
-    refused: &mut Refused,
-) -> (Option<(String, String, SecurityTxt)>, Vec<String>) {
+async fn find(polite: &Polite, name: &str, refused: &mut Refused) -> Domain {
     let until = Instant::now() + DEADLINE;
-    let mut passed_over = Vec::new();
+    let mut all = Domain::default();
     for domain in asked(name) {
         let www = format!("www.{domain}");
         let hosts = [domain, www.as_str()];
@@ -50,20 +42,24 @@ async fn find(
             };
             let got = polite.get(&want, now(), until).await;
             let read = got.and_then(|got| {
-                let read = SecurityTxt::read(&got.body, [&url, &got.url], now()).inspect_err(|why| {
+                let read = SecurityTxt::read(&got.body, [&url, &got.url], now()).map_err(|why| {
                     // As with answers of RDAP: it is not worth a day.
-                    polite.refuse(&url, why, now());
+                    polite.refuse(&url, &why, now());
                     refused.unreadable += 1;
+                    Missing::from(why)
                 })?;
                 Ok((got.url, domain.to_owned(), read))
             });
             match read {
-                Ok(found) => return (Some(found), passed_over),
-                Err(why) => passed_over.push(format!("passed over security.txt {url}: {why}")),
+                Ok(named) => return Domain { named: Some(named), again: None, ..all },
+                Err(missing) => {
+                    all.passed_over.push(format!("passed over security.txt {url}: {}", missing.why));
+                    all.again = all.again.max(missing.again);
+                }
             }
         }
     }
-    (None, passed_over)
+    all
 }
 
 #[cfg(test)]

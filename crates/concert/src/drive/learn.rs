@@ -3,7 +3,8 @@
 //!
 //! Nothing waits for an answer: it is kept like an import of parties, and whatever waits is looked at again. What a
 //! server said of a network holds for the whole network, so a report about a thousand of its addresses is one question;
-//! so does what a domain says for all names below it.
+//! so does what a domain says for all names below it. Where a domain cannot be asked for a moment, whom its registry names
+//! in its place holds until it is asked again.
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{responsible, unclaimed};
-use crate::ask::{Asker, NamedByDomain, SECURITY_TXT_PURPOSE};
+use crate::ask::{Asker, Domain, NamedByDomain, SECURITY_TXT_PURPOSE};
 use crate::settings::Whom;
 use crate::suffixes;
 use crate::wire::{self, Site};
@@ -47,7 +48,25 @@ struct Learner {
     open: VecDeque<About>,
     /// That, and what was asked about.
     known: HashSet<About>,
+    /// What could not be asked about for a moment, with nobody named in its place, and when it is asked about again.
+    later: Vec<(Time, About)>,
     since: Instant,
+}
+
+/// What an answer says: the network or domain it is about, whom it names for that, and until when it holds where that is
+/// not long.
+struct Named {
+    key: String,
+    party: Party,
+    until: Option<Time>,
+}
+
+/// What came of a question.
+#[derive(Default)]
+struct Came {
+    named: Option<Named>,
+    /// When to ask again, where something was in the way.
+    again: Option<Time>,
 }
 
 /// What is asked about.
@@ -61,7 +80,7 @@ enum About {
 
 impl Default for Learner {
     fn default() -> Self {
-        Self { from: None, open: VecDeque::new(), known: HashSet::new(), since: Instant::now() }
+        Self { from: None, open: VecDeque::new(), known: HashSet::new(), later: Vec::new(), since: Instant::now() }
     }
 }
 
@@ -79,15 +98,28 @@ impl Learner {
         if !ready.is_empty() {
             responsible::address_some(site, &ready).await?;
         }
+        let now = wire::now();
+        self.open.extend(self.later.extract_if(.., |(again, _)| *again <= now).map(|(_, about)| about));
         if self.open.is_empty() {
             return Ok(());
         }
         let Some(asker) = Asker::open(&site.settings).await? else { return Ok(()) };
         let learned = self.ask(&asker, wanted).await;
-        if !learned.is_empty() {
-            site.store.records.learn(&learned, wire::now()).await?;
-            tracing::info!(answers = learned.len(), "servers of registries and domains named whom to tell");
+        if learned.is_empty() {
+            return Ok(());
         }
+        let answers = learned.len();
+        let (brief, long): (Vec<Named>, Vec<Named>) = learned.into_iter().partition(|named| named.until.is_some());
+        let kept = |Named { key, party, .. }: Named| (key, party);
+        // The brief ones first: of two about the same the one that holds stays.
+        for named in brief {
+            let at = named.until.map_or_else(wire::now, wire::learned_at);
+            site.store.records.learn(&[kept(named)], at).await?;
+        }
+        if !long.is_empty() {
+            site.store.records.learn(&long.into_iter().map(kept).collect::<Vec<_>>(), wire::now()).await?;
+        }
+        tracing::info!(answers, "servers of registries and domains named whom to tell");
         Ok(())
     }
 
@@ -127,11 +159,13 @@ impl Learner {
     }
 
     /// Asks about some of it. Gives each network or domain with whom it is told for.
-    async fn ask(&mut self, asker: &Asker, wanted: [bool; 2]) -> Vec<(String, Party)> {
+    async fn ask(&mut self, asker: &Asker, wanted: [bool; 2]) -> Vec<Named> {
         let until = Instant::now() + ROUND_MAX;
-        let (mut learned, mut asked) = (Vec::<(String, Party)>::new(), 0);
+        let (mut learned, mut asked) = (Vec::<Named>::new(), 0);
         while let Some(about) = self.open.pop_front() {
             if is_learned(&learned, &about) {
+                // That may be for a moment alone.
+                self.known.remove(&about);
                 continue;
             }
             if asked == QUESTIONS_MAX || Instant::now() > until {
@@ -139,23 +173,34 @@ impl Learner {
                 break;
             }
             asked += 1;
-            learned.extend(match &about {
-                About::Address(address) => asker.ask_rdap(&address.to_string()).await.0.and_then(party),
+            let Came { named, again } = match &about {
+                About::Address(address) => {
+                    Came { named: asker.ask_rdap(&address.to_string()).await.0.and_then(party), again: None }
+                }
                 About::Name(name) => ask_name(asker, name, wanted).await,
-            });
+            };
+            match (&named, again) {
+                (_, None) => {}
+                // Whatever comes when that no longer holds has it asked about anew.
+                (Some(_), Some(_)) => drop(self.known.remove(&about)),
+                (None, Some(again)) => self.later.push((again, about)),
+            }
+            learned.extend(named);
         }
         learned
     }
 }
 
 /// Whom a name names itself, else whom its registry names, as far as that is wanted: at a registry mostly the registrar
-/// stands, who is further away.
-async fn ask_name(asker: &Asker, name: &str, [rdap, security_txt]: [bool; 2]) -> Option<(String, Party)> {
-    let own = if security_txt { asker.ask_domain(name).await.0.and_then(holder) } else { None };
-    match own {
-        None if rdap => asker.ask_rdap(name).await.0.and_then(party),
+/// stands, who is further away. Where a domain cannot be asked for a moment, that holds no longer than the moment.
+async fn ask_name(asker: &Asker, name: &str, [rdap, security_txt]: [bool; 2]) -> Came {
+    let own = if security_txt { asker.ask_domain(name).await } else { Domain::default() };
+    let again = own.again;
+    let named = match own.named.and_then(holder) {
+        None if rdap => asker.ask_rdap(name).await.0.and_then(party).map(|named| Named { until: again, ..named }),
         own => own,
-    }
+    };
+    Came { named, again }
 }
 
 /// The name that an event is about, or that its URL leads to.
@@ -169,18 +214,18 @@ fn name(event: &Event<'_>) -> Option<String> {
 }
 
 /// Whether something lies in a network or domain of which somebody was named just now.
-fn is_learned(learned: &[(String, Party)], about: &About) -> bool {
+fn is_learned(learned: &[Named], about: &About) -> bool {
     let is_in = |party: &Party| match about {
         About::Address(address) => party.prefixes.iter().any(|net| net.contains(*address)),
         About::Name(name) => party.domains.iter().any(|domain| {
             name.strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         }),
     };
-    learned.iter().any(|(_, party)| is_in(party))
+    learned.iter().any(|named| is_in(&named.party))
 }
 
 /// A domain, and whom it names for itself; nothing where it names no mail address.
-fn holder((url, domain, file): NamedByDomain) -> Option<(String, Party)> {
+fn holder((url, domain, file): NamedByDomain) -> Option<Named> {
     let contact = |mail: String| Contact {
         purpose: SECURITY_TXT_PURPOSE.into(),
         mail,
@@ -191,12 +236,12 @@ fn holder((url, domain, file): NamedByDomain) -> Option<(String, Party)> {
     let contacts: Vec<Contact> = file.mails.iter().cloned().map(contact).collect();
     let name = format!("{domain} ({FILE})");
     let party = Party { name, domains: vec![domain.clone()], contacts, ..Party::default() };
-    (!party.contacts.is_empty()).then_some((domain, party))
+    (!party.contacts.is_empty()).then_some(Named { key: domain, party, until: None })
 }
 
 /// The network or domain that an answer is about, and whom it names for that. Who has a domain in which anybody gets a
 /// name does not answer for those.
-fn party(found: Found) -> Option<(String, Party)> {
+fn party(found: Found) -> Option<Named> {
     let (key, prefixes, domains) = match (found.network, found.domain) {
         (Some((first, last)), _) => (format!("{first} - {last}"), Net::between(first, last), Vec::new()),
         (None, Some(domain)) if !suffixes::is_shared(&domain) => (format!("RDAP {domain}"), Vec::new(), vec![domain]),
@@ -215,7 +260,8 @@ fn party(found: Found) -> Option<(String, Party)> {
         ..Contact::default()
     };
     let contacts = found.mails.iter().cloned().map(contact).collect();
-    Some((key, Party { name: name.trim_start().to_owned(), prefixes, domains, contacts, ..Party::default() }))
+    let party = Party { name: name.trim_start().to_owned(), prefixes, domains, contacts, ..Party::default() };
+    Some(Named { key, party, until: None })
 }
 
 /// Who named a party that was learned.

@@ -1,4 +1,4 @@
-//! Answers on disk: one file each, named by the hash of the question, for a day at most.
+//! Answers on disk: one file each, named by the hash of the question, for a day at most, and how often there was trouble.
 //!
 //! A file is one line of JSON and the body. What cannot be read is as if it were not there; what cannot be
 //! written is told once in the log, and everything goes on without.
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use concert_model::Time;
 use serde_json::{Value, json};
 
-use super::{GOOD_FOR, Got};
+use super::{GOOD_FOR, Got, Missing};
 
 /// Answers remembered at most, and bytes of all of them.
 const ENTRIES_MAX: usize = 2_000;
@@ -34,7 +34,30 @@ impl Kept {
     }
 
     /// What was answered to this question, while it holds.
-    pub(super) fn recall(&self, asked: &str, now: Time) -> Option<Result<Got, String>> {
+    pub(super) fn recall(&self, asked: &str, now: Time) -> Option<Result<Got, Missing>> {
+        let (head, body) = self.read(asked, now)?;
+        let text = |key: &str| head.get(key).and_then(Value::as_str);
+        let until = until(&head)?;
+        if until <= now {
+            return None;
+        }
+        match text("why") {
+            Some(why) => {
+                let again = (troubles(&head) > 0).then_some(until);
+                Some(Err(Missing { why: why.to_owned(), again }))
+            }
+            None => Some(Ok(Got { url: text("url")?.to_owned(), body })),
+        }
+    }
+
+    /// How often in a row there was a trouble with this question that may pass, also where what is remembered of it no
+    /// longer holds. After a day nothing is left of it.
+    pub(super) fn troubles(&self, asked: &str, now: Time) -> u32 {
+        self.read(asked, now).map_or(0, |(head, _)| troubles(&head))
+    }
+
+    /// What is remembered of a question, and the body of its answer.
+    fn read(&self, asked: &str, now: Time) -> Option<(Value, Vec<u8>)> {
         let path = self.path(asked);
         if fs::metadata(&path).ok()?.len() > ENTRY_BYTES_MAX {
             return None;
@@ -43,25 +66,25 @@ impl Kept {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let (head, body) = bytes.split_at_checked(end)?;
         let head: Value = serde_json::from_slice(head).ok()?;
-        let text = |key: &str| head.get(key).and_then(Value::as_str);
-        let until = Time(head.get("until").and_then(Value::as_i64)?);
+        let until = until(&head)?;
         // A clock that was set back must not make an answer hold for ever.
-        if text("asked") != Some(asked) || until <= now || until > now.plus_seconds(2 * GOOD_FOR) {
-            return None;
-        }
-        match text("why") {
-            Some(why) => Some(Err(why.to_owned())),
-            None => Some(Ok(Got { url: text("url")?.to_owned(), body: body.get(1..)?.to_vec() })),
-        }
+        let is_of_now = until > now.plus_seconds(-GOOD_FOR) && until <= now.plus_seconds(2 * GOOD_FOR);
+        let is_it = head.get("asked").and_then(Value::as_str) == Some(asked) && is_of_now;
+        is_it.then(|| (head, body.get(1..).unwrap_or_default().to_vec()))
     }
 
     /// Remembers an answer until then.
-    pub(super) fn keep(&self, asked: &str, answer: &Result<Got, String>, until: Time) {
+    pub(super) fn keep(&self, asked: &str, answer: &Result<Got, Missing>, until: Time) {
         let (url, why, body) = match answer {
             Ok(got) => (got.url.as_str(), None, got.body.as_slice()),
-            Err(why) => ("", Some(why), [].as_slice()),
+            Err(missing) => ("", Some(&missing.why), [].as_slice()),
         };
-        let mut bytes = json!({"asked": asked, "url": url, "why": why, "until": until.0}).to_string().into_bytes();
+        let troubles = match answer {
+            Err(Missing { again: Some(_), .. }) => self.troubles(asked, until).saturating_add(1),
+            _ => 0,
+        };
+        let head = json!({"asked": asked, "url": url, "why": why, "until": until.0, "troubles": troubles});
+        let mut bytes = head.to_string().into_bytes();
         bytes.push(b'\n');
         bytes.extend_from_slice(body);
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,6 +100,16 @@ impl Kept {
     fn path(&self, asked: &str) -> PathBuf {
         self.folder.join(blake3::hash(asked.as_bytes()).to_hex().as_str())
     }
+}
+
+/// Until when what is remembered holds.
+fn until(head: &Value) -> Option<Time> {
+    head.get("until").and_then(Value::as_i64).map(Time)
+}
+
+/// How often there was a trouble; what an earlier Concert wrote down has none.
+fn troubles(head: &Value) -> u32 {
+    head.get("troubles").and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
 }
 
 /// Whole or not at all. It need not survive a power cut.
@@ -130,8 +163,17 @@ mod tests {
         assert_eq!(kept.recall("https://a.example/", now), Some(good));
         assert_eq!(kept.recall("https://a.example/", now.plus_seconds(60)), None);
         assert_eq!(kept.recall("https://a.example/", now.plus_seconds(-3 * GOOD_FOR)), None);
-        kept.keep("https://a.example/", &Err("gone".into()), now.plus_seconds(60));
-        assert_eq!(kept.recall("https://a.example/", now), Some(Err("gone".into())));
+        kept.keep("https://a.example/", &Err("gone".to_owned().into()), now.plus_seconds(60));
+        assert_eq!(kept.recall("https://a.example/", now), Some(Err("gone".to_owned().into())));
+        // Troubles are counted while they come one after another.
+        for times in 1..=3 {
+            assert_eq!(kept.troubles("https://a.example/", now), times - 1);
+            let trouble = Missing { why: "slow".into(), again: Some(now.plus_seconds(60)) };
+            kept.keep("https://a.example/", &Err(trouble.clone()), now.plus_seconds(60));
+            assert_eq!(kept.recall("https://a.example/", now), Some(Err(trouble)));
+        }
+        assert_eq!(kept.troubles("https://a.example/", now.plus_seconds(3_600)), 3);
+        assert_eq!(kept.troubles("https://a.example/", now.plus_seconds(60 + GOOD_FOR)), 0);
         // Damaged, or another question's.
         for wrong in ["", "x", "{}\n", "{\"asked\":\"https://b.example/\",\"until\":9999999999999999}\n"] {
             fs::write(kept.path("https://a.example/"), wrong).unwrap();
@@ -139,7 +181,7 @@ mod tests {
         }
         // A folder that cannot be made is no failure.
         fs::write(dir.path().join("file"), "").unwrap();
-        Kept::open(dir.path().join("file"), now).keep("https://a.example/", &Err("x".into()), now);
+        Kept::open(dir.path().join("file"), now).keep("https://a.example/", &Err("x".to_owned().into()), now);
     }
 
     #[test]

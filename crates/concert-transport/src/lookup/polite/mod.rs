@@ -3,7 +3,8 @@
 //! Every request is encrypted and goes to an address on the Internet, but where the caller says that its way may lead to
 //! this machine; the same server is asked at most twice
 //! a second, and not at all while it wishes to be left alone (429, `Retry-After`). What came is remembered on
-//! disk: good answers for a day, refusals for an hour. What a document means is not known here.
+//! disk: good answers for a day, refusals for an hour, and troubles that may pass for a minute, which is twice as long each
+//! time they are there again. What a document means is not known here.
 //!
 //! For trials and tests, `trial_server` takes all requests over plain HTTP, each with the `Host` it was meant
 //! for; everything else stays as it is.
@@ -36,6 +37,10 @@ const REQUESTS_MAX: usize = 1_000;
 const GOOD_FOR: i64 = 86_400;
 /// How long a refusal is remembered, in seconds.
 const BAD_FOR: i64 = 3_600;
+/// How long a trouble that may pass (no answer, a failure of the server) is remembered at first, in seconds, and at most:
+/// each time it is there again it is twice as long.
+const TROUBLE_FOR: i64 = 60;
+const TROUBLE_FOR_MAX: i64 = 900;
 /// How long a server is left alone that has too much to do and does not say for how long, in seconds.
 const PAUSE_FOR: i64 = 60;
 
@@ -104,6 +109,22 @@ pub struct Got {
     pub body: Vec<u8>,
 }
 
+/// Why there is no document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// A sentence without a full stop.
+    pub why: String,
+    /// When it is worth while to ask again, where the trouble may pass; nothing where the answer was no.
+    pub again: Option<Time>,
+}
+
+impl From<String> for Missing {
+    /// An answer that was no.
+    fn from(why: String) -> Self {
+        Self { why, again: None }
+    }
+}
+
 /// What is known of a server in this run.
 #[derive(Default)]
 struct Server {
@@ -113,16 +134,14 @@ struct Server {
     gone: Option<String>,
 }
 
-/// Why a request brought nothing, and for how many seconds that holds; not at all for troubles on the way.
-struct Refused {
-    why: String,
-    holds: i64,
-}
-
-impl From<String> for Refused {
-    fn from(why: String) -> Self {
-        Self { why, holds: 0 }
-    }
+/// Why a request brought nothing.
+enum Refused {
+    /// The answer was no.
+    Bad(String),
+    /// Something was in the way that may pass.
+    Trouble(String),
+    /// It was not asked, and may be from then on.
+    NotAsked(String, Time),
 }
 
 /// Asks servers of others.
@@ -160,39 +179,54 @@ impl Polite {
         count(&mut self.refusals.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The document, or a sentence that says why there is none. Answers before `until`.
-    pub async fn get(&self, want: &Want<'_>, now: Time, until: Instant) -> Result<Got, String> {
+    /// The document, or why there is none. Answers before `until`.
+    pub async fn get(&self, want: &Want<'_>, now: Time, until: Instant) -> Result<Got, Missing> {
         if want.is_remembered
             && let Some(known) = self.kept.recall(want.url, now)
         {
             return known;
         }
+        let soon = now.plus_seconds(TROUBLE_FOR);
         if until <= Instant::now() {
-            return Err("it was not asked: no time was left for it".to_owned());
+            let why = "it was not asked: no time was left for it".to_owned();
+            return Err(Missing { why, again: Some(soon) });
         }
         let answer = tokio::time::timeout_at(until, self.ask(want, now)).await.unwrap_or_else(|_| {
             let why = "there was no answer in time".to_owned();
             self.gone(want.url, &why);
-            Err(why.into())
+            Err(Refused::Trouble(why))
         });
-        let (answer, holds) = match answer {
-            Ok(got) => (Ok(got), GOOD_FOR),
-            Err(refused) => (Err(refused.why), refused.holds),
+        let (answer, until) = match answer {
+            Ok(got) => (Ok(got), now.plus_seconds(GOOD_FOR)),
+            Err(Refused::Bad(why)) => (Err(why.into()), now.plus_seconds(BAD_FOR)),
+            Err(Refused::NotAsked(why, again)) => return Err(Missing { why, again: Some(again) }),
+            Err(Refused::Trouble(why)) if !want.is_remembered => return Err(Missing { why, again: Some(soon) }),
+            Err(Refused::Trouble(why)) => {
+                let until = whole(now.plus_seconds(self.trouble_for(want.url, now)));
+                let why = format!("{why}; it is not asked again before {until}");
+                (Err(Missing { why, again: Some(until) }), until)
+            }
         };
-        if holds > 0 && want.is_remembered {
-            self.kept.keep(want.url, &answer, now.plus_seconds(holds));
+        if want.is_remembered {
+            self.kept.keep(want.url, &answer, until);
         }
         answer
     }
 
+    /// How long a trouble is remembered, in seconds: it was there before, and so many times.
+    fn trouble_for(&self, url: &str, now: Time) -> i64 {
+        let before = i64::from(self.kept.troubles(url, now));
+        (0..before).fold(TROUBLE_FOR, |long, _| (long * 2).min(TROUBLE_FOR_MAX))
+    }
+
     /// Remembers a document as refused, because whoever read it could make nothing of it.
     pub fn refuse(&self, url: &str, why: &str, now: Time) {
-        self.kept.keep(url, &Err(why.to_owned()), now.plus_seconds(BAD_FOR));
+        self.kept.keep(url, &Err(why.to_owned().into()), now.plus_seconds(BAD_FOR));
     }
 
     async fn ask(&self, want: &Want<'_>, now: Time) -> Result<Got, Refused> {
-        let bad = |why: String| Refused { why, holds: BAD_FOR };
-        let mut url = Url::parse(want.url).map_err(|_| "it is no address".to_owned())?;
+        let bad = Refused::Bad;
+        let mut url = Url::parse(want.url).map_err(|_| bad("it is no address".to_owned()))?;
         for _ in 0..=REDIRECTS_MAX {
             if !(want.may_be_here && is_here(&url)) {
                 check(&url).map_err(bad)?;
@@ -212,7 +246,8 @@ impl Polite {
                 StatusCode::NOT_FOUND => return Err(bad("it is not there (404)".into())),
                 status => {
                     self.count(|refusals| refusals.failed += 1);
-                    return Err(bad(format!("the server answered {status}")));
+                    let why = format!("the server answered {status}");
+                    return Err(if status.is_server_error() { Refused::Trouble(why) } else { bad(why) });
                 }
             }
             let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -224,7 +259,7 @@ impl Polite {
             let body = web::body(response, want.bytes_max).await.map_err(|why| {
                 let is_long = why == web::too_long(want.bytes_max);
                 self.count(|refusals| if is_long { refusals.too_large += 1 } else { refusals.failed += 1 });
-                bad(why)
+                if is_long { bad(why) } else { Refused::Trouble(why) }
             })?;
             return Ok(Got { url: url.into(), body });
         }
@@ -234,41 +269,45 @@ impl Polite {
     /// One request, when the server may be asked.
     async fn send(&self, url: &Url, accept: &str, now: Time) -> Result<Response, Refused> {
         let server = url.origin().ascii_serialization();
-        if let Some(Err(why)) = self.kept.recall(&pause_of(&server), now) {
-            return Err(why.into());
+        let soon = now.plus_seconds(TROUBLE_FOR);
+        if let Some(Err(paused)) = self.kept.recall(&pause_of(&server), now) {
+            return Err(Refused::NotAsked(paused.why, paused.again.unwrap_or(soon)));
         }
         {
             let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
             if *requests == REQUESTS_MAX {
-                return Err(format!("{REQUESTS_MAX} questions were asked, which is enough for one run").into());
+                let why = format!("{REQUESTS_MAX} questions were asked, which is enough for one run");
+                return Err(Refused::NotAsked(why, soon));
             }
             *requests += 1;
         }
-        tokio::time::sleep_until(self.turn(&server)?).await;
+        let turn = self.turn(&server).map_err(|why| Refused::NotAsked(why, soon))?;
+        tokio::time::sleep_until(turn).await;
         let request = match self.options.trial_server {
             None => self.client.get(url.clone()),
             Some(trial) => {
                 let mut here = url.clone();
                 let path = here.set_scheme("http").and_then(|()| here.set_ip_host(trial.ip()));
-                path.and_then(|()| here.set_port(Some(trial.port()))).map_err(|()| "it is no address".to_owned())?;
+                let here_at = path.and_then(|()| here.set_port(Some(trial.port())));
+                here_at.map_err(|()| Refused::Bad("it is no address".to_owned()))?;
                 self.client.get(here).header(HOST, url.authority())
             }
         };
         let response = request.header(ACCEPT, accept).send().await.map_err(|error| {
             let why = web::reason(error);
             self.gone(url.as_str(), &why);
-            why
+            Refused::Trouble(why)
         })?;
         if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             self.count(|refusals| refusals.busy += 1);
             let until = web::retry_after(&response, now).unwrap_or_else(|| now.plus_seconds(PAUSE_FOR));
-            // Whole seconds, for those who read it.
-            let until = Time::from_seconds(until.seconds() + 1).unwrap_or(until);
+            let until = whole(until);
             let status = response.status().as_u16();
             let why = format!("the server has too much to do ({status}) and is left alone until {until}");
             // It holds for the whole server; the document itself may be there.
-            self.kept.keep(&pause_of(&server), &Err(why.clone()), until);
-            return Err(why.into());
+            let paused = Missing { why: why.clone(), again: Some(until) };
+            self.kept.keep(&pause_of(&server), &Err(paused), until);
+            return Err(Refused::NotAsked(why, until));
         }
         Ok(response)
     }
@@ -293,6 +332,11 @@ impl Polite {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         servers.entry(url.origin().ascii_serialization()).or_default().gone = Some(why.to_owned());
     }
+}
+
+/// The next whole second, for those who read it.
+fn whole(until: Time) -> Time {
+    Time::from_seconds(until.seconds() + 1).unwrap_or(until)
 }
 
 /// What is remembered of a server that is left alone, apart from its documents.

@@ -5,7 +5,7 @@ use concert_testkit::web::{Answer, End, Web as Server};
 
 use crate::net::web::ProxyAt;
 
-use super::{Duration, Instant, Options, Polite, Refusals, Time, Want};
+use super::{Duration, Instant, Options, Polite, Refusals, Time, Want, whole};
 
 const NOW: Time = Time(1_795_323_030_000_000);
 
@@ -36,7 +36,7 @@ impl Given {
 
     async fn want(&self, want: &Want<'_>, now: Time) -> Result<String, String> {
         let until = Instant::now() + Duration::from_millis(1500);
-        let got = self.polite.get(want, now, until).await?;
+        let got = self.polite.get(want, now, until).await.map_err(|missing| missing.why)?;
         Ok(format!("{} {}", got.url, String::from_utf8(got.body).unwrap()))
     }
 
@@ -83,6 +83,33 @@ async fn a_good_answer_is_remembered_for_a_day_and_a_refusal_for_an_hour() {
     assert_eq!(given.asked(), 5);
     given.polite.refuse(here, "no sense in it", NOW);
     assert_eq!(given.get(here).await, Err("no sense in it".into()));
+}
+
+/// What is in the way for a moment is not taken for the answer of a whole hour.
+#[tokio::test]
+async fn a_trouble_that_may_pass_is_remembered_for_minutes_that_grow() {
+    let given = Given::new(|_, path| match path {
+        "/no" => Answer::new(403, ""),
+        _ => Answer::new(502, ""),
+    });
+    let given = given.await;
+    let (url, until) = ("https://a.example/x", || Instant::now() + Duration::from_millis(1500));
+    let mut now = NOW;
+    let mut waits = Vec::new();
+    for asked in 1..=6 {
+        let missing = given.polite.get(&want(url), now, until()).await.unwrap_err();
+        assert!(missing.why.starts_with("the server answered 502 Bad Gateway; it is not asked again before 2026-"));
+        let again = missing.again.unwrap();
+        assert!(missing.why.ends_with(&again.to_string()), "{missing:?}");
+        // Nobody is asked before.
+        assert_eq!(given.polite.get(&want(url), again.plus_seconds(-1), until()).await, Err(missing));
+        assert_eq!(given.asked(), asked);
+        waits.push(again.seconds() - now.seconds() - 1);
+        now = again;
+    }
+    assert_eq!(waits, [60, 120, 240, 480, 900, 900]);
+    let no = given.polite.get(&want("https://a.example/no"), NOW, until()).await.unwrap_err();
+    assert_eq!((no.why.as_str(), no.again), ("the server answered 403 Forbidden", None));
 }
 
 #[tokio::test]
@@ -184,7 +211,8 @@ async fn what_is_too_large_too_slow_or_of_another_kind_is_refused() {
     assert_eq!(given.get("https://large.example/").await, Err(too_long.into()));
     assert!(given.get("https://cut.example/").await.is_err());
     let begun = std::time::Instant::now();
-    assert_eq!(given.get("https://slow.example/").await, Err("there was no answer in time".into()));
+    let slow = format!("there was no answer in time; it is not asked again before {}", whole(NOW.plus_seconds(60)));
+    assert_eq!(given.get("https://slow.example/").await, Err(slow));
     let asked = given.asked();
     // Neither is asked again in this run.
     let why = "it was not asked: https://slow.example did not answer before (there was no answer in time)";
