@@ -117,15 +117,13 @@ impl Trust {
             let (place, hint) = (place.clone(), format!("see `{name}`"));
             move |why: String| Problem::new(why).at(place).hint(hint)
         };
-        if let Some(path) = &self.ca_file {
-            certificates(path).map(drop).map_err(at(ca_file, "ca_file"))?;
+        if !self.has_files() {
+            return Ok(());
         }
-        if self.has_files() {
-            let (place, name) =
-                if self.certificate.is_some() { (certificate, "client_certificate") } else { (ca_file, "ca_file") };
-            self.config().map(drop).map_err(at(place, name))?;
-        }
-        Ok(())
+        let extra = self.authorities().map_err(at(ca_file, "ca_file"))?;
+        let (place, name) =
+            if self.certificate.is_some() { (certificate, "client_certificate") } else { (ca_file, "ca_file") };
+        self.config_with(extra).map(drop).map_err(at(place, name))
     }
 
     /// Whether it names files of its own.
@@ -135,11 +133,17 @@ impl Trust {
 
     /// The client set-up that follows from it. Reads files: not for a thread that must not wait.
     pub fn config(&self) -> Result<ClientConfig, String> {
+        self.config_with(self.authorities()?)
+    }
+
+    /// The certificates of `ca_file`.
+    fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, String> {
+        self.ca_file.as_deref().map_or(Ok(Vec::new()), certificates)
+    }
+
+    /// The same where these are trusted besides the system's.
+    fn config_with(&self, extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, String> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let extra = match &self.ca_file {
-            Some(path) => certificates(path)?,
-            None => Vec::new(),
-        };
         let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), Arc::clone(&provider))
             .map_err(|error| format!("the trusted certificates cannot be loaded: {error}"))?;
         let verifier = OrOwn { first: Arc::new(verifier), named: extra };

@@ -114,6 +114,16 @@ pub(crate) const NOBODY: &str = "nobody is left of ";
 /// The same of a notice that is for a team from the beginning.
 pub(crate) const NO_TEAM: &str = "nobody is left of the team ";
 
+/// A team of a sector that stands in, for those who may not see which.
+pub(crate) fn team_of_sector(sector: &str) -> String {
+    format!("the team of the sector {sector}")
+}
+
+/// A team of last resort, by what it answers, for those who may not see which.
+pub(crate) fn team_of_last_resort(by: &str) -> String {
+    format!("the team of last resort ({by})")
+}
+
 /// What contacts are for that are told of events.
 pub(crate) const PURPOSE: &str = "abuse";
 /// The purpose of contacts that are never told in place of others.

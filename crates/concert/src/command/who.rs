@@ -153,7 +153,7 @@ pub(super) fn run(args: &Args, site_arg: &SiteArg) -> Result<Exit, Failure> {
             for (row, number) in rows.into_iter().zip(0..) {
                 let of_row: &[String] = if number == 0 { &lines } else { &[] };
                 let more = in_rows.then(|| json!(of_row));
-                if !table.row(&row.into_iter().chain(more).collect::<Vec<_>>())? {
+                if !table.row(&row.cells.into_iter().chain(more).collect::<Vec<_>>())? {
                     return Ok(false);
                 }
             }
@@ -209,7 +209,24 @@ fn from_input(tell: &mut dyn FnMut(&str) -> Result<bool, Failure>, passed_over: 
 }
 
 /// A row of the table.
-pub(crate) type Row = [Value; 9];
+pub(crate) struct Row {
+    /// What stands in each column.
+    pub(crate) cells: [Value; 9],
+    /// Whether it is a contact that nothing is sent to.
+    is_passed_over: bool,
+}
+
+impl Row {
+    /// What is told, and why it stands there.
+    fn told([a, b, c, d, e, f, g, h]: [Value; 8], reason: &str) -> Self {
+        Self { cells: [a, b, c, d, e, f, g, h, json!(reason)], is_passed_over: false }
+    }
+
+    /// A contact that nothing is sent to, and why.
+    fn passed_over(cells: [Value; 8], why: &str) -> Self {
+        Self { is_passed_over: true, ..Self::told(cells, &format!("passed over, {why}")) }
+    }
+}
 
 /// What is found on the way from who is asked first to who is asked last.
 #[derive(Default)]
@@ -237,14 +254,14 @@ pub(crate) fn answers(word: &str, book: &Book<'_>, explain: bool) -> Result<Vec<
     let is_one = values.len() == 1;
     let answer = |value: String| {
         let (mut rows, passed_over) = rows(&value, book)?;
-        let is_told = |row: &Row| !row[8].as_str().is_some_and(|reason| reason.starts_with(PASSED_OVER));
+        let is_told = |row: &Row| !row.is_passed_over;
         // Teams that events do not fall to have no row that says that nobody is left.
         if !explain && rows.iter().any(is_told) {
             rows.retain(is_told);
         }
         // Rows are found again by the value as it was given, but where several came of it.
         for row in rows.iter_mut().filter(|_| is_one) {
-            row[0] = json!(word);
+            row.cells[0] = json!(word);
         }
         Ok((value, rows, passed_over))
     };
@@ -283,11 +300,9 @@ fn rows(value: &str, book: &Book<'_>) -> Result<(Vec<Row>, Vec<String>), Failure
 /// That nobody can be told, and why.
 fn nobody(value: &str, party: Option<&str>, specific: Option<&str>, reason: &str) -> Row {
     let [null_1, null_2, null_3, null_4, null_5] = [const { Value::Null }; 5];
-    [json!(value), json!(party), null_1, null_2, null_3, null_4, json!(specific), null_5, json!(reason)]
+    Row::told([json!(value), json!(party), null_1, null_2, null_3, null_4, json!(specific), null_5], reason)
 }
 
-/// What the reason of a contact begins with to which nothing is sent.
-const PASSED_OVER: &str = "passed over, ";
 /// What begins with it says why RDAP, and why security.txt, named nobody.
 const RDAP_SAYS: &str = "passed over RDAP";
 const SECURITY_TXT_SAYS: &str = "passed over security.txt";

@@ -201,7 +201,7 @@ fn next<'b>(
         let begins = if is_first && is_for_team { NO_TEAM.to_owned() } else { because + TEAM_TOO };
         because = format!("{begins}`{}` ({by}){said}", team.name);
         is_first = false;
-        let one = format!("the team of last resort ({by})");
+        let one = addressees::team_of_last_resort(&by.to_string());
         let is_its = is_for_team && team.name == notice.party;
         if !is_its && !tried.contains(&one) {
             tried.push(one);

@@ -18,7 +18,7 @@ use super::becomes::Becomes;
 use super::{further, unclaimed};
 use crate::addressees::{
     Addressees, NO_TEAM, NOBODY, PURPOSE, TOLD_TEAM, keyless, next_in_order, nobody_left, reachable_by, team_for,
-    teams_for,
+    team_of_sector, teams_for,
 };
 use crate::barred::Barred;
 use crate::settings::{MAIL, Recipient};
@@ -90,7 +90,7 @@ fn say_who_was_tried(nobody: &mut NewNotice, book: &Addressees, party: &Party, b
     let mut tried = Vec::new();
     for (team, sector) in teams_for(book.teams.parties(), party).filter(|_| !is_team) {
         passed.push(format!("the team `{}` (sector {sector}){}", team.name, said(team)));
-        let one = format!("the team of the sector {sector}");
+        let one = team_of_sector(sector);
         if !tried.contains(&one) {
             tried.push(one);
         }

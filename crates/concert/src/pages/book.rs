@@ -90,7 +90,7 @@ fn answers(
     for value in &asking.values {
         let failed = |failure: Failure| Refusal::Failed(failure.to_string());
         for (value, found, mut over) in who::answers(value, &book, asking.explain).map_err(failed)? {
-            rows.extend(found.into_iter().map(|row| object(who::COLUMNS, row)));
+            rows.extend(found.into_iter().map(|row| object(who::COLUMNS, row.cells)));
             if asking.explain {
                 over.splice(..0, who::passed_over(&value, &book).map_err(failed)?);
             }

@@ -22,7 +22,7 @@ use concert_transport::openpgp::contact::State;
 use concert_transport::openpgp::keyring::NoKey;
 use serde_json::json;
 
-use crate::addressees::{PURPOSE, reachable, team_for};
+use crate::addressees::{PURPOSE, reachable, team_for, team_of_last_resort, team_of_sector};
 use crate::ask;
 use crate::barred::Barred;
 use crate::print::LongRows;
@@ -423,13 +423,14 @@ fn gaps(party: &Party, is_team: bool, teams: &[Party]) -> Vec<Finding> {
 fn without(party: &Party, teams: &[Party]) -> String {
     let can = |team: &&Party| team.name != party.name && !reachable(team, PURPOSE, &Barred::default()).is_empty();
     let is_any = |team: &&Party| team.countries.iter().any(|code| code == ANYWHERE);
-    if let Some((team, _)) = team_for(teams, party, PURPOSE, &Barred::default()) {
-        return format!("the team `{}` of its sector is told", team.name);
+    if let Some((team, sector)) = team_for(teams, party, PURPOSE, &Barred::default()) {
+        return format!("{} is told (`{}`)", team_of_sector(sector), team.name);
     }
+    let by_country = team_of_last_resort("by country");
     match teams.iter().filter(can).find(is_any) {
-        Some(any) => format!("the team of the country is told, else `{}`", any.name),
+        Some(any) => format!("{by_country} is told, else `{}`", any.name),
         None if teams.iter().filter(can).any(|team| !team.countries.is_empty()) => {
-            "the team of the country is told, and where there is none its notices wait".to_owned()
+            format!("{by_country} is told, and where there is none its notices wait")
         }
         None => "its notices wait".to_owned(),
     }
@@ -545,9 +546,9 @@ mod tests {
             assert_eq!(gaps(&quiet[0], false, &teams)[0].2, format!("it has no contact for abuse, so {want}"));
         };
         let (power, national) = ("Power,energy,,cert@power.example\n", "Nat,,FI,cert@nat.example\n");
-        check(&format!("{national}{power}"), "the team `Power` of its sector is told");
-        check(&format!("{national}Any,,*,a@any.example\n"), "the team of the country is told, else `Any`");
-        check(national, "the team of the country is told, and where there is none its notices wait");
+        check(&format!("{national}{power}"), "the team of the sector energy is told (`Power`)");
+        check(&format!("{national}Any,,*,a@any.example\n"), "the team of last resort (by country) is told, else `Any`");
+        check(national, "the team of last resort (by country) is told, and where there is none its notices wait");
         check("Power,energy,,\nOther,health,,cert@other.example\n", "its notices wait");
         // One without an address is a team all the same: the same country of a constituent is no overlap.
         let (constituents, _) = read_csv("c.csv", b"party,countries,mail\nOffice,FI,a@office.example\n");

@@ -34,11 +34,8 @@ fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> Row {
     if found.invalid.iter().any(|dead| dead.eq_ignore_ascii_case(mail)) {
         reason = format!("{reason}; {NO_ANSWER}");
     }
-    if let Some(why) = book.blocked(mail) {
-        reason = format!("passed over, {why}");
-    }
     let handle = if found.handle.is_empty() { String::new() } else { format!(" ({})", found.handle) };
-    [
+    let cells = [
         json!(value),
         text_or_null(&found.party),
         json!(mail),
@@ -47,8 +44,11 @@ fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> Row {
         json!(format!("RDAP {}{handle}", found.url)),
         json!(found.specific),
         book.alive(mail),
-        json!(reason),
-    ]
+    ];
+    match book.blocked(mail) {
+        Some(why) => Row::passed_over(cells, &why),
+        None => Row::told(cells, &reason),
+    }
 }
 
 fn security_txt(
@@ -69,10 +69,8 @@ fn security_txt(
         }
     }
     reason.push(format!("expires {}", file.expires.date_text()));
-    if let Some(why) = mail.and_then(|mail| book.blocked(mail)) {
-        reason.insert(0, format!("passed over, {why}"));
-    }
-    [
+    let reason = reason.join("; ");
+    let cells = [
         json!(value),
         json!(domain),
         json!(mail),
@@ -81,6 +79,9 @@ fn security_txt(
         json!(format!("security.txt {url}")),
         json!(format!("domain {domain}")),
         mail.map_or(Value::Null, |mail| book.alive(mail)),
-        json!(reason.join("; ")),
-    ]
+    ];
+    match mail.and_then(|mail| book.blocked(mail)) {
+        Some(why) => Row::passed_over(cells, &format!("{why}; {reason}")),
+        None => Row::told(cells, &reason),
+    }
 }

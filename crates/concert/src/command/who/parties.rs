@@ -3,7 +3,7 @@
 use concert_model::{Contact, Party};
 use concert_pipeline::enrich::Constituents;
 use concert_pipeline::enrich::constituents::{Found, Subject};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::contact::{last_alive, text_or_null};
 use super::{Answer, Book, NOT_FOR_EVENTS, Row, nobody};
@@ -51,7 +51,7 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
     for one in &found {
         let Some(team) = book.teams.party(one.party) else { continue };
         // One that stands in for a constituent stands there already.
-        if answer.rows.iter().any(|row| row[1] == json!(team.name)) {
+        if answer.rows.iter().any(|row| row.cells[1] == json!(team.name)) {
             continue;
         }
         let mut reason = reason(value, book.teams, &found, one, answer.decides.as_deref());
@@ -192,11 +192,16 @@ fn contacts(
     answer.rows.extend(free.iter().map(|contact| row(value, party, contact, specific, reason, book)));
     for contact in blocked {
         let why = why_not(contact).unwrap_or_default();
-        answer.rows.push(row(value, party, contact, specific, &format!("passed over, {why}"), book));
+        answer.rows.push(Row::passed_over(cells(value, party, contact, specific, book), &why));
     }
 }
 
 fn row(value: &str, party: &Party, one: &Contact, specific: &str, reason: &str, book: &Book<'_>) -> Row {
+    Row::told(cells(value, party, one, specific, book), reason)
+}
+
+/// All of a row but the reason.
+fn cells(value: &str, party: &Party, one: &Contact, specific: &str, book: &Book<'_>) -> [Value; 8] {
     [
         json!(value),
         json!(party.name),
@@ -206,6 +211,5 @@ fn row(value: &str, party: &Party, one: &Contact, specific: &str, reason: &str, 
         json!(one.origin),
         json!(specific),
         json!(last_alive(one, book.health).map(|time| time.to_string())),
-        json!(reason),
     ]
 }

@@ -130,14 +130,7 @@ fn rows(value: &str, step: &Step, because: &str, book: &Book<'_>) -> Vec<Row> {
     let mut mails: Vec<(&String, String)> = answer.mails.iter().map(|mail| (mail, blocked(step, mail, book))).collect();
     mails.sort_by_key(|(_, why)| !why.is_empty());
     let row = |(mail, why): (&String, String)| {
-        let reason = match why.is_empty() {
-            true if answer.is_invalid(mail) => {
-                format!("{} {}; {NO_ANSWER}{because}", answer.via, answer.handles.join(", "))
-            }
-            true => format!("{} {}{because}", answer.via, answer.handles.join(", ")),
-            false => format!("passed over, {why}"),
-        };
-        [
+        let cells = [
             json!(value),
             json!(answer.party),
             json!(mail),
@@ -146,8 +139,12 @@ fn rows(value: &str, step: &Step, because: &str, book: &Book<'_>) -> Vec<Row> {
             json!(origin(step)),
             json!(specific(step)),
             book.alive(mail),
-            json!(reason),
-        ]
+        ];
+        if !why.is_empty() {
+            return Row::passed_over(cells, &why);
+        }
+        let is_silent = if answer.is_invalid(mail) { format!("; {NO_ANSWER}") } else { String::new() };
+        Row::told(cells, &format!("{} {}{is_silent}{because}", answer.via, answer.handles.join(", ")))
     };
     mails.into_iter().map(row).collect()
 }

@@ -41,7 +41,7 @@ fn every_value_gives_a_row() {
         let book = Book { purpose, ..book((&constituents, &teams), &lookup, &health, &barred) };
         let (rows, _) = rows(value, &book).unwrap();
         let shown: Vec<[String; 4]> =
-            rows.iter().map(|row| [1, 2, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned())).collect();
+            rows.iter().map(|row| [1, 2, 6, 8].map(|at| row.cells[at].as_str().unwrap_or("-").to_owned())).collect();
         assert_eq!(shown, want, "{value}");
     };
     let net = "network 192.0.2.0/24";
@@ -95,7 +95,7 @@ fn check_keys(gone: &[&str], keyless: &[&str], value: &str, want: &[&str], passe
     let mut book = Book { no_key: &no_key, ..book((&constituents, &teams), &lookup, &health, &barred) };
     let line = |row: &Row| {
         let [party, contact, language, specific, reason] =
-            [1, 2, 4, 6, 8].map(|at| row[at].as_str().unwrap_or("-").to_owned());
+            [1, 2, 4, 6, 8].map(|at| row.cells[at].as_str().unwrap_or("-").to_owned());
         format!("{party} {contact} {language}, {specific}: {reason}")
     };
     let shown: Vec<String> = rows(value, &book).unwrap().0.iter().map(line).collect();
@@ -116,7 +116,7 @@ fn check_keys(gone: &[&str], keyless: &[&str], value: &str, want: &[&str], passe
     assert_eq!(short.iter().map(line).collect::<Vec<_>>(), told, "{value}");
     book.responsible = &[Whom::Constituents];
     let alone = rows(value, &book).unwrap().0;
-    assert!(alone.iter().all(|row| row[5] != "teams"), "{alone:?}");
+    assert!(alone.iter().all(|row| row.cells[5] != "teams"), "{:?}", alone.iter().map(line).collect::<Vec<_>>());
     let said = "it stands in for nobody here (`responsible` of [lookup])";
     assert!(passed_over(value, &book).unwrap().iter().all(|line| !line.contains("the team") || line.ends_with(said)));
 }
@@ -219,7 +219,7 @@ fn registries_are_asked_after_constituents() {
         let check = |value: &str, want: &[[&str; 3]], passed: &[&str]| {
             let (rows, passed_over) = rows(value, &book).unwrap();
             let shown: Vec<[&str; 3]> =
-                rows.iter().map(|row| [2, 5, 8].map(|at| row[at].as_str().unwrap_or("-"))).collect();
+                rows.iter().map(|row| [2, 5, 8].map(|at| row.cells[at].as_str().unwrap_or("-"))).collect();
             assert_eq!(
                 (shown.as_slice(), passed_over.as_slice()),
                 (want, passed.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()),
@@ -275,7 +275,7 @@ fn the_sites_own_address_is_passed_over_and_all_that_was_tried_is_told() {
         let all = (&constituents, &teams);
         let book = Book { registry: opened.as_ref(), ..book(all, &lookup, &health, barred) };
         let rows = rows("192.0.2.9", &book).unwrap().0;
-        let first = [2, 8].map(|at| rows[0][at].as_str().unwrap_or("-").to_owned());
+        let first = [2, 8].map(|at| rows[0].cells[at].as_str().unwrap_or("-").to_owned());
         (first, passed_over("192.0.2.9", &book).unwrap())
     };
     let (first, others) = told(&barred);
