@@ -114,6 +114,14 @@ pub trait Collector: Send + Sync {
         None
     }
 
+    /// What it reads of which there is one for the whole program, and which nobody can read anew.
+    fn only_source(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Told before it is stopped where another takes its place, which reads on where it ends.
+    fn hand_on(&self) {}
+
     /// Talks to the peer without taking anything: for `concert check --live`.
     async fn check(&self) -> Result<String, Problem>;
 }

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -191,6 +192,56 @@ fn a_reload_that_does_not_concern_a_channel_loses_no_line_of_it() {
     write_settings("another", "Second", "renamed");
     reload();
     until(|| speaker.saw("listener", "QUIT") == 1 && speaker.saw("another", "JOIN") == 1, "the other nickname comes");
+}
+
+/// Lines of standard input, and what waits of a feed, when that gets another name.
+#[test]
+fn a_reload_that_renames_a_feed_loses_no_line_of_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    assert!(concert(&["init", dir]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    let write_settings = |name: &str| {
+        let text = format!(
+            "[site]\nname = \"X\"\nemail = \"x@cert.example\"\n[[feed]]\nname = \"{name}\"\nparser = \"ndjson\"\n\
+             collect = {{ type = \"file\", path = \"-\" }}\n"
+        );
+        fs::write(folder.path().join("concert.toml"), text).unwrap();
+    };
+    write_settings("before");
+    let mut command = concert(&["run", "--site", dir]);
+    let mut running = Running(command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut input = running.0.stdin.take().unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    // Somebody writes without a pause, and breaks in the middle of lines.
+    let writing = std::thread::spawn(move || {
+        let mut count = 0_u32;
+        while !over.load(Ordering::Relaxed) {
+            count += 1;
+            let address = std::net::Ipv4Addr::from(u32::from(std::net::Ipv4Addr::new(10, 0, 0, 0)) + count);
+            write!(input, "{{\"source.ip\":").unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+            writeln!(input, "\"{address}\"}}").unwrap();
+        }
+        count
+    });
+    let counted = |feed: &str| {
+        let where_it = format!("feed.name == \"{feed}\"");
+        json(&["events", &where_it, "--site", dir, "--format", "ndjson", "--limit", "0"]).len()
+    };
+    let mut names = vec!["before".to_owned()];
+    until(|| counted("before") > 0, "the first lines are there");
+    for round in 1..=3 {
+        let name = format!("after-{round}");
+        write_settings(&name);
+        assert!(concert(&["reload", "--site", dir]).stderr(Stdio::null()).status().unwrap().success());
+        until(|| counted(&name) > 0, "the feed of the new name reads on");
+        names.push(name);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let count = writing.join().unwrap() as usize;
+    let all = || names.iter().map(|name| counted(name)).sum::<usize>();
+    until(|| all() == count, "every line is an event");
 }
 
 /// What an address answers to whoever asks whether it is there.

@@ -163,6 +163,13 @@ impl Records {
         Ok(rows.iter().map(waiting).collect())
     }
 
+    /// Reports of a feed that wait, oldest first.
+    pub async fn waiting_of(&self, feed: &str, limit: u32) -> Result<Vec<Waiting>, Problem> {
+        let sql = "SELECT * FROM report WHERE state = 'waiting' AND feed = ?1 ORDER BY received LIMIT ?2";
+        let rows = sqlx::query(sql).bind(feed).bind(limit).fetch_all(self.pool()).await.map_err(trouble)?;
+        Ok(rows.iter().map(waiting).collect())
+    }
+
     /// Reports of a feed (all feeds if empty) received from a moment on, oldest first.
     pub async fn reports(&self, feed: &str, since: Time) -> Result<Vec<ReportRow>, Problem> {
         let rows =

@@ -33,18 +33,29 @@ impl Collectors {
         Self { running: BTreeMap::new(), keeper, stop: stop.child_token() }
     }
 
-    /// Ends collectors that are not of these settings, then begins those that do not run yet.
-    pub(super) async fn take_up(&mut self, settings: &Settings) {
+    /// Ends collectors that are not of these settings. What only one can read is left to the one of them that reads it.
+    pub(super) async fn put_down(&mut self, settings: &Settings) {
         let wanted: BTreeMap<&str, &Arc<dyn Collector>> = settings.collectors().collect();
         let is_wanted = |name: &str, running: &Running| {
             wanted.get(name).is_some_and(|collector| Arc::ptr_eq(collector, &running.collector))
         };
-        let (stay, go) =
+        let (stay, go): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.running).into_iter().partition(|(name, running)| is_wanted(name, running));
         self.running = stay;
-        // A new one may want the nickname or the folder of one that goes.
+        for running in go.values() {
+            let reads = running.collector.only_source();
+            if reads.is_some() && wanted.values().any(|other| other.only_source() == reads) {
+                running.collector.hand_on();
+            }
+        }
         end(go).await;
-        for (name, collector) in wanted {
+    }
+
+    /// Ends collectors that are not of these settings, then begins those that do not run yet: a new one may want the
+    /// nickname or the folder of one that goes.
+    pub(super) async fn take_up(&mut self, settings: &Settings) {
+        self.put_down(settings).await;
+        for (name, collector) in settings.collectors() {
             if !self.running.contains_key(name) {
                 self.running.insert(name.to_owned(), self.begin(name, collector));
             }

@@ -110,6 +110,32 @@ impl Worker {
         }
     }
 
+    /// Processes what waits of these feeds, because there are no settings for them any more soon. Runs on a blocking
+    /// thread.
+    pub(super) fn process_last(
+        &mut self,
+        site: &Site,
+        feeds: &[String],
+        stop: &CancellationToken,
+    ) -> Result<(), Problem> {
+        let handle = tokio::runtime::Handle::current();
+        for feed in feeds {
+            loop {
+                let waiting = handle.block_on(site.store.records.waiting_of(feed, REPORTS_AT_ONCE))?;
+                if waiting.is_empty() {
+                    break;
+                }
+                for report in waiting {
+                    if stop.is_cancelled() {
+                        return Ok(());
+                    }
+                    self.process_one(site, &report)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn process_one(&mut self, site: &Site, report: &Waiting) -> Result<(), Problem> {
         let handle = tokio::runtime::Handle::current();
         let Some(feed) = site.settings.feed(&report.receipt.feed) else {

@@ -45,7 +45,7 @@ pub async fn run(
     // Left by somebody who asked a process that ended before it answered.
     std::fs::remove_file(request(site.store.data())).ok();
     let mut collectors = Collectors::new(Arc::clone(&keeper), &stop);
-    let worked = rounds(site, keeper, worker, &stop, (&mut hangup, changed), &mut collectors).await;
+    let worked = Box::pin(rounds(site, keeper, worker, &stop, (&mut hangup, changed), &mut collectors)).await;
     collectors.end().await;
     worked
 }
@@ -71,6 +71,10 @@ async fn rounds(
             work.await?;
             fresh
         };
+        collectors.put_down(&fresh.settings).await;
+        if let Err(failure) = finish(&site, &fresh.settings, stop).await {
+            tracing::error!("reports of feeds that are no longer in the settings are not processed: {failure}");
+        }
         site = Arc::new(fresh);
         changed(Arc::clone(&site));
         collectors.take_up(&site.settings).await;
@@ -81,6 +85,25 @@ async fn rounds(
             None => return Ok(()),
         };
     }
+}
+
+/// Processes what waits of feeds that the changed settings do not have, as long as there are settings for it. Their
+/// collectors have ended.
+async fn finish(site: &Arc<Site>, fresh: &Settings, stop: &CancellationToken) -> Result<(), Failure> {
+    let mut gone = Vec::new();
+    for feed in site.settings.feeds.iter().filter(|feed| fresh.feed(&feed.name).is_none()) {
+        if !site.store.records.waiting_of(&feed.name, 1).await.map_err(Failure::outside)?.is_empty() {
+            gone.push(feed.name.clone());
+        }
+    }
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let Some(mut worker) = lock(site, stop).await? else { return Ok(()) };
+    let (site, stop) = (Arc::clone(site), stop.clone());
+    let processing = tokio::task::spawn_blocking(move || worker.process_last(&site, &gone, &stop));
+    let done = processing.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))?;
+    done.map_err(Failure::outside)
 }
 
 /// Takes the lock again. A command that needs it for a moment may have been quicker. `None` when told to

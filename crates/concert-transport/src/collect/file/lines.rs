@@ -2,10 +2,12 @@
 //!
 //! Complete lines become a report at most every half second; the end of the input ends the last
 //! line. A pipe cannot be acknowledged, so what was read and not yet kept is lost by a kill; while
-//! the intake takes nothing, reading stops and the writer waits.
+//! the intake takes nothing, reading stops and the writer waits. A feed that takes the place of another while the program
+//! works reads on where that one ended, in the middle of a line too.
 
 use std::io::Read;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,53 +30,132 @@ const READS_MAX: usize = 16;
 
 type Reader = Box<dyn Read + Send>;
 
+/// Standard input, of which there is one, whatever the feeds are called that read it one after another.
+static STANDARD: LazyLock<Arc<Source>> = LazyLock::new(|| Arc::new(Source::new(Box::new(std::io::stdin()))));
+
 pub(super) struct Lines {
     setup: Setup,
-    /// Standard input by default; taken once, because what was read from it is gone.
-    reader: Mutex<Option<Reader>>,
+    source: Arc<Source>,
+    /// Another feed reads on where this one ends.
+    is_handed_on: AtomicBool,
     told: Told,
+}
+
+/// What is read, by one feed at a time.
+pub(super) struct Source(Mutex<State>);
+
+enum State {
+    /// Nothing was read yet.
+    New(Reader),
+    /// So far it was read, and may be read on.
+    Waits(Reading),
+    /// A feed reads it.
+    Taken,
+    /// It was read to its end.
+    Over,
+}
+
+/// What was read, and what is yet to come.
+struct Reading {
+    chunks: mpsc::Receiver<Result<Vec<u8>, String>>,
+    /// Read, and not kept yet.
+    buffer: Vec<u8>,
+}
+
+impl Source {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self(Mutex::new(State::New(reader)))
+    }
+
+    fn take(&self) -> Result<Reading, String> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::New(reader) => Ok(Reading { chunks: start(reader)?, buffer: Vec::new() }),
+            State::Waits(reading) => Ok(reading),
+            State::Taken => Err("standard input is read by another feed".into()),
+            State::Over => {
+                *state = State::Over;
+                Err("standard input was read before".into())
+            }
+        }
+    }
+
+    fn give_back(&self, reading: Reading, is_over: bool) {
+        let state = if is_over { State::Over } else { State::Waits(reading) };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
 }
 
 impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
-        Self::of(setup, Box::new(std::io::stdin()))
+        Self::of(setup, Arc::clone(&STANDARD))
     }
 
-    pub(super) fn of(setup: &Setup, reader: Reader) -> Self {
-        Self { setup: setup.clone(), reader: Mutex::new(Some(reader)), told: Told::default() }
+    pub(super) fn of(setup: &Setup, source: Arc<Source>) -> Self {
+        let (setup, is_handed_on) = (setup.clone(), AtomicBool::new(false));
+        Self { setup, source, is_handed_on, told: Told::default() }
     }
 
     /// Reads until the end or until told to stop.
     async fn follow(&self, intake: &dyn Intake, stop: &CancellationToken) -> Result<(), String> {
-        let reader = self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let Some(reader) = reader else { return Err("standard input was read before".into()) };
-        let mut chunks = start(reader)?;
+        let mut reading = self.source.take()?;
+        let read = self.read(&mut reading, intake, stop).await;
+        self.source.give_back(reading, read == Ok(true));
+        read.map(drop)
+    }
+
+    /// The same. Says whether it was the end. Told to stop, it leaves all that is not kept to whoever reads on; where
+    /// nobody does, it keeps that first.
+    async fn read(&self, reading: &mut Reading, intake: &dyn Intake, stop: &CancellationToken) -> Result<bool, String> {
         let span = usize::try_from(self.setup.report_bytes_max.min(SPAN_BYTES_MAX)).unwrap_or(usize::MAX);
-        let (mut buffer, mut count, mut ended) = (Vec::new(), 0, false);
+        let (mut count, mut is_over) = (0, false);
         let mut due = Instant::now() + TICK;
-        while !ended {
+        while !is_over && !stop.is_cancelled() {
             tokio::select! {
-                () = stop.cancelled() => ended = true,
+                () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(due) => {}
-                chunk = chunks.recv(), if buffer.len() < span => match chunk {
+                chunk = reading.chunks.recv(), if reading.buffer.len() < span => match chunk {
                     Some(Ok(bytes)) => {
-                        buffer.extend_from_slice(&bytes);
-                        if buffer.len() < span {
+                        reading.buffer.extend_from_slice(&bytes);
+                        if reading.buffer.len() < span {
                             continue;
                         }
                     }
                     Some(Err(why)) => {
                         self.told.say(intake, &self.setup.feed, Health::Trouble(why));
-                        ended = true;
+                        is_over = true;
                     }
-                    None => ended = true,
+                    None => is_over = true,
                 },
             }
             due = Instant::now() + TICK;
-            while let Some(report) = cut(&mut buffer, span, ended) {
-                self.deliver(intake, report, count, stop).await?;
-                count += 1;
+            self.deliver_all(reading, intake, (span, is_over), &mut count, stop).await?;
+        }
+        if !is_over && !self.is_handed_on.load(Ordering::Relaxed) {
+            while let Ok(Ok(bytes)) = reading.chunks.try_recv() {
+                reading.buffer.extend_from_slice(&bytes);
             }
+            self.deliver_all(reading, intake, (span, true), &mut count, stop).await?;
+        }
+        Ok(is_over)
+    }
+
+    /// Keeps all that is complete, or all there is. What cannot be kept stays where it was.
+    async fn deliver_all(
+        &self,
+        reading: &mut Reading,
+        intake: &dyn Intake,
+        (span, is_all): (usize, bool),
+        count: &mut u64,
+        stop: &CancellationToken,
+    ) -> Result<(), String> {
+        while let Some(mut report) = cut(&mut reading.buffer, span, is_all) {
+            if let Err(why) = self.deliver(intake, &report, *count, stop).await {
+                report.append(&mut reading.buffer);
+                reading.buffer = report;
+                return Err(why);
+            }
+            *count += 1;
         }
         Ok(())
     }
@@ -83,7 +164,7 @@ impl Lines {
     async fn deliver(
         &self,
         intake: &dyn Intake,
-        bytes: Vec<u8>,
+        bytes: &[u8],
         count: u64,
         stop: &CancellationToken,
     ) -> Result<(), String> {
@@ -99,7 +180,7 @@ impl Lines {
                 url: String::new(),
                 media_type: String::new(),
             };
-            match intake.keep(receipt, Body::Bytes(bytes.clone())).await {
+            match intake.keep(receipt, Body::Bytes(bytes.to_vec())).await {
                 Ok(_) => {
                     self.told.say(intake, &self.setup.feed, Health::Good);
                     return Ok(());
@@ -166,6 +247,14 @@ impl Collector for Lines {
 
     async fn once(&self, intake: &dyn Intake) -> Result<(), String> {
         self.follow(intake, &CancellationToken::new()).await
+    }
+
+    fn only_source(&self) -> Option<&'static str> {
+        Some("standard input")
+    }
+
+    fn hand_on(&self) {
+        self.is_handed_on.store(true, Ordering::Relaxed);
     }
 
     async fn check(&self) -> Result<String, Problem> {

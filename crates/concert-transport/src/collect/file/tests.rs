@@ -8,7 +8,7 @@ use std::time::Duration;
 use concert_model::Origin;
 use tokio_util::sync::CancellationToken;
 
-use super::lines::Lines;
+use super::lines::{Lines, Source};
 use super::tail::Tail;
 use super::{From, LISTED, Pattern};
 use crate::memory::{Memory, read, setup};
@@ -718,12 +718,74 @@ async fn live_lines_come_within_half_a_second_and_a_bit() {
     assert_eq!(memory.texts(), ["line\n", "line\n", "line\n"]);
 }
 
+/// Gives what it is told to, and waits meanwhile.
+struct Pipe(std::sync::mpsc::Receiver<&'static str>);
+
+impl std::io::Read for Pipe {
+    fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+        let Ok(text) = self.0.recv() else { return Ok(0) };
+        space[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(text.len())
+    }
+}
+
+/// A reload gives the feed another name: what was read and what comes then is all there, each line whole.
+#[tokio::test]
+async fn a_feed_in_place_of_another_reads_on_where_that_one_ended() {
+    let site = tempfile::tempdir().unwrap();
+    let (say, heard) = std::sync::mpsc::channel();
+    let source = Arc::new(Source::new(Box::new(Pipe(heard))));
+    let (memory, mut spoken) = (Memory::default(), String::new());
+    let mut speak = |text: &'static str| {
+        say.send(text).unwrap();
+        spoken.push_str(text);
+    };
+    for pause in [0, 300, 700] {
+        let lines = Lines::of(&setup(site.path()), Arc::clone(&source));
+        let stop = CancellationToken::new();
+        let stopping = async {
+            speak("one\ntwo\nbegun");
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            lines.hand_on();
+            speak(" and\nthree\nagain begun");
+            stop.cancel();
+            speak(" and ended\n");
+        };
+        tokio::join!(lines.run(&memory, stop.clone()), stopping);
+    }
+    drop(say);
+    Lines::of(&setup(site.path()), Arc::clone(&source)).once(&memory).await.unwrap();
+    assert_eq!(memory.texts().concat(), spoken);
+    assert!(memory.texts().iter().all(|text| text.ends_with('\n')), "{:?}", memory.texts());
+    let again = Lines::of(&setup(site.path()), source).once(&memory).await;
+    assert_eq!(again, Err("standard input was read before".into()));
+}
+
+/// Where nobody reads on, what was read is kept, and the half of a line too.
+#[tokio::test]
+async fn a_feed_that_ends_keeps_all_that_it_read_of_standard_input() {
+    let site = tempfile::tempdir().unwrap();
+    let (say, heard) = std::sync::mpsc::channel();
+    let source = Arc::new(Source::new(Box::new(Pipe(heard))));
+    let lines = Lines::of(&setup(site.path()), Arc::clone(&source));
+    let (memory, stop) = (Memory::default(), CancellationToken::new());
+    let stopping = async {
+        say.send("one\ntwo\nhalf").unwrap();
+        // A read in another thread has no moment that could be waited for; it takes less.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stop.cancel();
+    };
+    tokio::join!(lines.run(&memory, stop.clone()), stopping);
+    assert_eq!(memory.texts().concat(), "one\ntwo\nhalf");
+}
+
 #[tokio::test]
 async fn standard_input_is_read_to_its_end() {
     let site = tempfile::tempdir().unwrap();
     let memory = Memory::default();
     let text = format!("{}last without end", "a line of some length\n".repeat(100_000));
-    let lines = Lines::of(&setup(site.path()), Box::new(std::io::Cursor::new(text.clone().into_bytes())));
+    let source = Arc::new(Source::new(Box::new(std::io::Cursor::new(text.clone().into_bytes()))));
+    let lines = Lines::of(&setup(site.path()), source);
     lines.once(&memory).await.unwrap();
     assert_eq!(memory.texts().concat(), text);
     let kept = memory.kept();
