@@ -268,6 +268,17 @@ fn parties_are_read_from_standard_input() {
     let run = |args: &[&str]| concert(folder.path(), &[args, &["--site", "site"]].concat(), "").1;
     let written = run(&["contact", "export", "constituents", "--format", "json"]);
     assert_eq!(import(&written), "change,party,what\r\n");
+    // One object a line is read and written too; a table is nothing that can be imported again.
+    let lines = run(&["contact", "export", "--format", "ndjson"]);
+    assert!(lines.lines().count() == 1 && lines.starts_with('{'), "{lines}");
+    assert_eq!(import(&lines), "change,party,what\r\n");
+    fs::write(folder.path().join("parties.ndjson"), &lines).unwrap();
+    assert_eq!(
+        run(&["contact", "import", "constituents", "parties.ndjson", "--format", "csv"]),
+        "change,party,what\r\n"
+    );
+    let table = concert(folder.path(), &["contact", "export", "--format", "table", "--site", "site"], "");
+    assert!(table.0 == 2 && table.2.contains("a table cannot be imported again"), "{table:?}");
     let (code, _, err) =
         concert(folder.path(), &["contact", "import", "constituents", "-", "--site", "site"], "party,asns\nA,x\n");
     assert!(code == 2 && err.starts_with("-:2"), "{err}");

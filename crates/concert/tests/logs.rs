@@ -205,6 +205,14 @@ async fn no_address_and_no_word_of_others_stands_in_the_log() {
     let gone = program().args(["feed", "show", "nosuch", "--log-format", "json"]).output().unwrap();
     let gone: Value = serde_json::from_slice(&gone.stderr).unwrap();
     assert_eq!((&gone["level"], &gone["fields"]["message"]), (&"ERROR".into(), &"there is no feed `nosuch`".into()));
+    // So is wrong usage, of which people get several paragraphs.
+    let wrong = program().args(["feed", "show", "--wrong", "--log-format", "json"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    let wrong: Value = serde_json::from_slice(&wrong.stderr).unwrap();
+    assert_eq!(
+        (&wrong["level"], &wrong["fields"]["message"]),
+        (&"ERROR".into(), &"unexpected argument '--wrong' found".into())
+    );
     for feed in ["drop", "tail", "list", "page", "bad list", "mails", "bad mails", "other account", "live", "bad live"]
     {
         assert!(lines.iter().any(|line| line["fields"]["feed"] == feed), "nothing is told of `{feed}`:\n{log}");

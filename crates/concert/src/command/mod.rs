@@ -24,6 +24,7 @@ mod init;
 mod key;
 mod mailbox;
 mod man;
+mod misused;
 pub(crate) mod notice;
 mod parse;
 mod process;
@@ -275,11 +276,18 @@ fn asked() -> Result<Cli, clap::Error> {
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
         Ok(matches) => matches,
         Err(error) => {
-            let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into()).collect();
-            return Err(tips::mended(error, &mut command, &words));
+            return Err(tips::mended(error, &mut command, &words()));
         }
     };
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The level at which the log tells only what needs a person.
+const ONLY_ERRORS: &str = "error";
+
+/// The words behind the name of the program.
+fn words() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into()).collect()
 }
 
 /// Runs the command that the process was started with.
@@ -287,15 +295,20 @@ pub fn main() -> ExitCode {
     let cli = match asked() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed output leaves nobody to tell.
-            error.print().ok();
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if !asked && misused::wants_objects(&words()) {
+                start_log(LogFormat::Json, ONLY_ERRORS);
+                misused::failure(&error).log();
+            } else {
+                // A closed output leaves nobody to tell.
+                error.print().ok();
+            }
             return ExitCode::from(if asked { Exit::Done.code() } else { Exit::Usage.code() });
         }
     };
     // The demo tells itself what happens.
     let quiet = cli.site.quiet || matches!(cli.command, Command::Demo(_));
-    start_log(&cli.site, quiet);
+    start_log(cli.site.log_format, if quiet { ONLY_ERRORS } else { "warn,concert=info" });
     let exit = run(cli.command, &cli.site).unwrap_or_else(|failure| {
         match cli.site.log_format {
             LogFormat::Text => failure.tell(),
@@ -307,9 +320,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// Log lines go to standard error. `CONCERT_LOG` changes what is logged: `debug`, `concert=debug`.
-fn start_log(site: &SiteArg, quiet: bool) {
-    let level = if quiet { "error" } else { "warn,concert=info" };
+/// Log lines go to standard error, from a level on. `CONCERT_LOG` changes what is logged: `debug`, `concert=debug`.
+fn start_log(format: LogFormat, level: &str) {
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_env_var("CONCERT_LOG")
         .try_from_env()
@@ -322,7 +334,7 @@ fn start_log(site: &SiteArg, quiet: bool) {
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // A second start (in tests) keeps the first log.
-    match site.log_format {
+    match format {
         LogFormat::Text => builder.try_init().ok(),
         LogFormat::Json => {
             crate::print::tell_objects();

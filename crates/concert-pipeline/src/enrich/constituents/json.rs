@@ -65,6 +65,22 @@ pub fn read_json_for(name: &str, bytes: &[u8], against: Against<'_>) -> (Vec<Par
 
 /// Writes parties so that [`read_json`] gives them back: an array, without what is empty.
 pub fn write_json(parties: &[Party]) -> String {
+    // Plain data becomes JSON without fail.
+    serde_json::to_string_pretty(&plain(parties)).unwrap_or_default() + "\n"
+}
+
+/// The same, one object a line.
+pub fn write_ndjson(parties: &[Party]) -> String {
+    let mut out = String::new();
+    for party in plain(parties).as_array().into_iter().flatten() {
+        out.push_str(&party.to_string());
+        out.push('\n');
+    }
+    out
+}
+
+/// Parties without what is empty or this site's own.
+fn plain(parties: &[Party]) -> serde_json::Value {
     let mut all = serde_json::to_value(parties).unwrap_or_default();
     for party in all.as_array_mut().into_iter().flatten() {
         for contact in party.get_mut("contacts").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
@@ -76,8 +92,7 @@ pub fn write_json(parties: &[Party]) -> String {
         }
         drop_empty(party);
     }
-    // Plain data becomes JSON without fail.
-    serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
+    all
 }
 
 fn drop_empty(object: &mut serde_json::Value) {

@@ -39,7 +39,7 @@ use networks::Networks;
 pub use claims::about;
 pub use file::{Against, COLUMNS, read_csv, read_csv_for, write_csv};
 pub use items::Wrong;
-pub use json::{read_json, read_json_for, write_json};
+pub use json::{read_json, read_json_for, write_json, write_ndjson};
 pub(crate) use nobody::{nobodys, reserved_asn};
 
 /// Who is responsible, and why.

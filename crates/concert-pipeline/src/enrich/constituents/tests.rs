@@ -243,6 +243,9 @@ fn a_file_is_written_as_it_is_read() {
     parties.push(Party { name: "=1+1, \"x\"".into(), asns: vec![2], ..Party::default() });
     assert!(write_csv(&parties).contains("\n\"'=1+1, \"\"x\"\"\",2,"), "{}", write_csv(&parties));
     assert_eq!(read_json("c.json", write_json(&parties).as_bytes()), (parties.clone(), vec![]));
+    let lines = write_ndjson(&parties);
+    assert_eq!(lines.lines().count(), parties.len());
+    assert_eq!(read_json("c.ndjson", lines.as_bytes()), (parties.clone(), vec![]));
     assert_eq!(read_csv("c.csv", write_csv(&parties).as_bytes()), (parties, vec![]));
 }
 

@@ -1,11 +1,11 @@
 //! `concert contact export`: parties in the forms that `contact import` reads.
 
-use concert_model::Party;
-use concert_pipeline::enrich::constituents::{write_csv, write_json};
+use concert_model::{Party, Problem};
+use concert_pipeline::enrich::constituents::{write_csv, write_json, write_ndjson};
 use concert_store::records::Parties;
 use concert_transport::openpgp::Keyring;
 
-use crate::print::Out;
+use crate::print::{Format, Out};
 use crate::problems::{Exit, Failure};
 use crate::wire;
 
@@ -18,9 +18,9 @@ pub(super) struct Args {
     /// Which parties.
     #[arg(value_enum, default_value_t = Which::Constituents)]
     which: Which,
-    /// The form.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Form::Csv)]
-    format: Form,
+    /// The form: csv, with a line for each contact, json or ndjson.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Csv)]
+    format: Format,
 }
 
 /// Which parties are written.
@@ -30,15 +30,6 @@ enum Which {
     Constituents,
     /// Teams of last resort.
     Teams,
-}
-
-/// The form they are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// A line for each contact.
-    Csv,
-    /// An array of objects.
-    Json,
 }
 
 impl Args {
@@ -53,8 +44,14 @@ impl Args {
 pub(super) fn run(args: &Args, mut parties: Vec<Party>, ring: &Keyring) -> Result<Exit, Failure> {
     with_keys(&mut parties, ring);
     let text = match args.format {
-        Form::Csv => write_csv(&parties),
-        Form::Json => write_json(&parties),
+        Format::Csv => write_csv(&parties),
+        Format::Json => write_json(&parties),
+        Format::Ndjson => write_ndjson(&parties),
+        Format::Table => {
+            let problem = Problem::new("a table cannot be imported again");
+            let hint = "write csv, json or ndjson; `concert contact list` shows parties as a table";
+            return Err(Failure::usage(problem.hint(hint)));
+        }
     };
     let mut out = Out::stdout();
     out.write(text.as_bytes())?;

@@ -24,13 +24,15 @@ use crate::settings::{OWN, Own, Settings, Whom};
 
 /// The file that stands for standard input.
 const STDIN: &str = "-";
+/// What names of files end in that hold objects: an array of them, or one a line.
+const JSON_NAMES: [&str; 3] = ["json", "ndjson", "jsonl"];
 /// Most bytes of one file.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Replace the parties, or the data of registries, by those of files.
 #[derive(clap::Args)]
 #[command(
-    after_help = "The first line of a CSV file names its columns: party,asns,prefixes,domains,countries,sectors,mail,language,format,via,schedule,time_zone,purpose,consent,openpgp\nA file that ends in .json is what `concert contact export --format json` writes.\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.json\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz\n  concert contact import teams national-teams.csv"
+    after_help = "The first line of a CSV file names its columns: party,asns,prefixes,domains,countries,sectors,mail,language,format,via,schedule,time_zone,purpose,consent,openpgp\nA file that ends in .json or .ndjson is what `concert contact export` writes with --format json or ndjson.\n\nExamples:\n  concert contact import constituents parties.csv --dry-run\n  concert contact import constituents universities.csv companies.json\n  concert contact import rpsl ripe.db.*.gz apnic.db.*.gz\n  concert contact import teams national-teams.csv"
 )]
 pub(super) struct Args {
     /// What the files are.
@@ -244,7 +246,8 @@ pub(crate) fn read_texts(
     };
     let (mut all, mut problems, mut whose) = (Vec::<Party>::new(), Vec::new(), BTreeMap::<String, &str>::new());
     for (name, bytes) in files {
-        let is_json = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let extension = Path::new(name).extension().unwrap_or_default();
+        let is_json = JSON_NAMES.iter().any(|json| extension.eq_ignore_ascii_case(json));
         let (mut parties, mistakes) = match is_json {
             true => read_json_for(name, bytes, &against),
             false => read_csv_for(name, bytes, &against),
