@@ -1,5 +1,6 @@
 //! URLs in a word, plain or written so that nobody clicks them.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use concert_model::host;
@@ -92,8 +93,21 @@ fn without_more(word: &str) -> &str {
     };
     match word.split_once(',') {
         Some((url, more)) if more.contains('@') || more.starts_with('+') || more.contains(",+") => url,
+        Some((url, more)) if without_end(more).split(',').all(is_cell) => url,
         _ => word,
     }
+}
+
+/// Whether a text between commas is a cell of a table rather than a part of a URL: a name, an address or a day. Pages are
+/// mostly called otherwise (`/news,12.html`, `/map@52.5,13.4`).
+fn is_cell(text: &str) -> bool {
+    let is_name =
+        || text.starts_with(char::is_uppercase) && text.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\''));
+    let is_day = || {
+        let form = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+        form.take(11).eq(*b"0000-00-00")
+    };
+    is_name() || is_day() || text.parse::<IpAddr>().is_ok()
 }
 
 /// A word cut before every URL that follows a comma or semicolon, or is the target of a link: `[text](http://...)`.

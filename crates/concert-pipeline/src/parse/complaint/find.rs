@@ -517,12 +517,24 @@ mod tests {
             "http://a.example/x|Bob|+35840123",
             "http://a.example/x;Bob;+35840123",
             "http://a.example/x,Bob,+35840123",
+            "http://a.example/x,Bob",
+            "http://a.example/x,Müller-Lüdenscheidt,FI.",
+            "(http://a.example/x,192.0.2.1,2026-06-17)",
+            "http://a.example/x,2001:db8::1",
             "\"http://a.example/x\"",
             "http://a.example/x\"",
             "<http://a.example/x>",
             "[page](http://a.example/x)",
         ] {
             check(&format!("Phishing at {word}"), &["http://a.example/x"]);
+        }
+        for url in [
+            "http://a.example/x,12.html",
+            "http://a.example/a,b",
+            "http://a.example/@52.5,13.4",
+            "http://a.example/x,Bob/1",
+        ] {
+            check(&format!("Phishing at {url}"), &[url]);
         }
         check("Phishing at http://a.example/x;jsessionid=1?a,b", &["http://a.example/x;jsessionid=1?a,b"]);
         check("a fake of our site is at http://a.example/x", &["http://a.example/x"]);
