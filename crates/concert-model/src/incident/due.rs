@@ -38,7 +38,7 @@ impl Due {
 
     /// Whether it is the same thing as another reader sees it, who may call it otherwise.
     pub fn is(&self, other: &Self) -> bool {
-        let is_named_so = if self.item.is_empty() { self.name == other.name } else { self.item == other.item };
+        let is_named_so = self.item == other.item && (!self.item.is_empty() || self.name == other.name);
         self.kind == other.kind && is_named_so && self.party == other.party && self.due == other.due
     }
 }
@@ -70,7 +70,8 @@ pub struct Due {
     /// What it is called within the incident: a task as it is called here, `run/step`, a clock, a party that answered,
     /// the number of a mail, a role.
     pub name: String,
-    /// What tells a task from others of its name; empty where nothing does.
+    /// What tells a task from others of its name, or a step of a run that another incident shows here; empty where nothing
+    /// does.
     pub item: String,
     /// The party it is about; empty for none.
     pub party: String,
@@ -131,14 +132,14 @@ fn tasks(incident: &Incident) -> impl Iterator<Item = Due> {
 }
 
 fn steps(incident: &Incident, known: Known) -> impl Iterator<Item = Due> {
-    incident.runs.iter().flat_map(move |(name, run)| {
+    incident.runs.iter().filter(|(_, run)| run.goes_on()).flat_map(move |(name, run)| {
         let Ok(process) = run.process() else { return Vec::new() };
         let progress = Progress::of(&process, run, incident, known);
         let ready = progress.steps().filter_map(|(step, state)| match state {
             State::Ready { since, due: Some(due), .. } => Some(Due {
                 kind: Kind::Step,
                 name: format!("{name}/{}", step.id),
-                item: String::new(),
+                item: run.item(&step.id),
                 party: String::new(),
                 title: step.title.clone(),
                 role: step.role,

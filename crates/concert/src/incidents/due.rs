@@ -6,6 +6,7 @@ use concert_model::Time;
 use concert_model::access::{Action, Circle, Object, Person, may};
 use concert_model::incident::content::{Content, Role};
 use concert_model::incident::due::{Due, Kind, due, next_stage, stage};
+use concert_model::incident::fold::Incident;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_store::records::MailRow;
 use concert_store::records::incidents::Head;
@@ -215,7 +216,7 @@ impl Incidents {
         let open = marked_up_to(&state.marking, ask.titles);
         for due in all {
             let Some(ahead) = stage(&due, ask.ahead_seconds, now) else { continue };
-            let is_named = open && marked_up_to(&made(&case, &sources, &due), ask.titles);
+            let is_named = open && marked_up_to(&made(&case, &sources, &state, &due), ask.titles);
             let mut receivers = Vec::new();
             for (name, person) in due.persons.iter().filter_map(|name| ask.persons.get_key_value(name)) {
                 if !seen.contains_key(name.as_str()) {
@@ -304,14 +305,18 @@ fn marked_up_to(marking: &Option<Marking>, tlp: Tlp) -> bool {
 }
 
 /// The marking of the entry that made a thing.
-fn made(case: &Case, sources: &[Source], due: &Due) -> Option<Marking> {
+fn made(case: &Case, sources: &[Source], state: &Incident, due: &Due) -> Option<Marking> {
+    let run = due.name.rsplit_once('/').map_or("", |(run, _)| run);
+    // A run that another incident shows here has another name there.
+    let home = state.runs.get(run).and_then(|run| run.home.as_ref());
+    let run = home.map_or(run, |home| &home.run);
     let makes = |content: &Content| match (due.kind, content) {
         (Kind::Task, Content::Task(task)) if !due.item.is_empty() => task.item == due.item,
         (Kind::Task, Content::Task(task)) => task.name == due.name,
         (Kind::Clock, Content::ClockStarted(clock)) => clock.clock == due.name && clock.party == due.party,
         (Kind::Answer, Content::MessageKept(message)) => message.is_answer() && message.party == due.party,
         (Kind::Silence, Content::MessageKept(message)) => message.answer_by.is_some() && message.party == due.party,
-        (Kind::Step, Content::Started(started)) => due.name.split_once('/').is_some_and(|(run, _)| run == started.run),
+        (Kind::Step, Content::Started(started)) => run == started.run,
         _ => false,
     };
     // Of several that name it the strictest counts: an earlier title may be a later one.

@@ -119,7 +119,7 @@ impl Incidents {
         let mut given = unseen::given(&new.drafts);
         given.extend(unseen::marked(&new.marking));
         let parties = self.new_parties(ask.person, None, &new.drafts).await?;
-        let written = self.open_made(ask, new, &outside).await?;
+        let written = Box::pin(self.open_made(ask, new, &outside)).await?;
         let mut written = self.warned(ask.person, written, &given, None).await;
         written.warnings.extend(parties);
         written.warnings.extend(self.title_told(ask.person, &written.id).await?);
@@ -188,6 +188,10 @@ impl Incidents {
         let home = match proposals::all_answered(&drafts) {
             Some(events) => Some(self.home_of(ask.person, name, |state| proposals::has(state, &events)).await?),
             None => None,
+        };
+        let home = match home {
+            None => self.home_of_runs(ask.person, name, &mut drafts).await?,
+            some => some,
         };
         let name = home.as_deref().unwrap_or(name);
         self.name_parties(ask.person, Some(name), &mut drafts).await?;
@@ -293,7 +297,8 @@ impl Incidents {
         };
         // What came by mail stays in the conversation that it belongs to.
         let is_new = matches!(made.beside, Beside::Nothing | Beside::Queue { .. });
-        if !matches!(right, Right::OfReader) && is_new && joins::is_elsewhere(&case, &made.drafts) {
+        let goes_on = self.goes_on_in(&mut change, ask.person, &case, &made.drafts).await?.is_some();
+        if !matches!(right, Right::OfReader) && is_new && !goes_on && joins::is_elsewhere(&case, &made.drafts) {
             self.store.records.undo(change).await?;
             return Err(Refused::Merged(self.shows_in(ask.person, &case).await?));
         }
@@ -390,10 +395,12 @@ impl Incidents {
             Right::OfContent | Right::OfReader => None,
         };
         // What others show here speaks for and against steps too. Nobody writes into them meanwhile.
+        let goes_on = self.goes_on_in(change, ask.person, &case, &drafts).await?;
         let together = match drafts.iter().any(|draft| follow::concerns(&draft.content)) {
-            true => self.together_in(change, ask.person, &case).await?,
+            true => self.together_in(change, ask.person, goes_on.as_ref().unwrap_or(&case)).await?,
             false => Together::default(),
         };
+        let where_it_counts = (goes_on.as_ref(), &together);
         let is_one_of_many = named.is_some() && drafts.len() > 1;
         for (at, draft) in (1..).zip(drafts) {
             let draft = match right {
@@ -402,22 +409,19 @@ impl Incidents {
                 }
                 Right::OfContent | Right::OfReader => draft,
             };
-            let (action, decision) = self.decide(ask.person, &case, &draft, right);
+            let (action, decision) = self.decide(ask.person, (&case, goes_on.as_ref()), &draft, right);
             if !decision.allowed {
                 *denied = Some((action, decision.clone()));
                 return Err(Refused::Denied(decision));
             }
-            self.check(ask, &case, &draft, named.as_ref(), &together).map_err(|refused| match refused {
-                Refused::Denied(decision) => {
+            self.check(ask, &case, &draft, named.as_ref(), where_it_counts).map_err(|refused| {
+                if let Refused::Denied(decision) = &refused {
                     *denied = Some((action, decision.clone()));
-                    Refused::Denied(decision)
                 }
-                Refused::Wrong(problem) if is_one_of_many => Refused::Wrong(problem.at(format!("entry {at}"))),
-                Refused::Absent(problem) if is_one_of_many => Refused::Absent(problem.at(format!("entry {at}"))),
-                other => other,
+                if is_one_of_many { of_entry(refused, at) } else { refused }
             })?;
             if let Some(effort) = effort::beside(&draft, ask.person, String::new()) {
-                let (action, decision) = self.decide(ask.person, &case, &effort, right);
+                let (action, decision) = self.decide(ask.person, (&case, goes_on.as_ref()), &effort, right);
                 if !decision.allowed {
                     *denied = Some((action, decision.clone()));
                     return Err(Refused::Denied(decision));
@@ -443,6 +447,15 @@ impl Incidents {
             all.extend(entries);
         }
         Ok((case, all))
+    }
+}
+
+/// Why one of several entries is refused, with which it is.
+fn of_entry(refused: Refused, at: usize) -> Refused {
+    match refused {
+        Refused::Wrong(problem) => Refused::Wrong(problem.at(format!("entry {at}"))),
+        Refused::Absent(problem) => Refused::Absent(problem.at(format!("entry {at}"))),
+        other => other,
     }
 }
 

@@ -305,7 +305,7 @@ impl Desk for Pages {
     }
 
     async fn progress(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
-        let state = self.desk()?.show(person, name).await.map_err(refusal)?;
+        let state = self.desk()?.followed(person, name).await.map_err(refusal)?;
         let runs = progress_json(&state, wire::now());
         slice.part_of(&runs, |run| run["run"].as_str().unwrap_or_default().to_owned(), Value::clone)
     }

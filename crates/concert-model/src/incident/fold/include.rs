@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Incident;
+use crate::incident::process::run::{Home, Run};
 
 impl Incident {
     /// Of all that it says what speaks against telling others of it: who must wait, whose hosts are whose and next to
@@ -22,10 +23,10 @@ impl Incident {
         Self { parties: self.parties.clone(), ..Self::default() }
     }
 
-    /// Shows what another incident says, too: its parties, hosts, flows, timeline and the like. Fields, roles,
-    /// clocks, processes and the order of telling stay those of each. Of two that say something of the same party the later holds.
+    /// Shows what another incident says, too: its parties, hosts, flows, timeline, processes and the like. Fields, roles,
+    /// clocks and the order of telling stay those of each. Of two that say something of the same party the later holds.
     ///
-    /// `number` tells findings and tasks apart that have the same names.
+    /// `number` tells findings, tasks and runs of processes apart that have the same names.
     pub fn include(&mut self, other: Self, number: &str) {
         for (name, party) in other.parties {
             let known = self.parties.entry(name).or_default();
@@ -62,6 +63,7 @@ impl Incident {
             let name = if self.tasks.contains_key(&name) { format!("{name} ({number})") } else { name };
             self.tasks.entry(name).or_insert(task);
         }
+        self.include_runs(other.runs, (&other.id, other.closed.is_some()), number);
         for (sha256, exhibit) in other.evidence {
             self.evidence.entry(sha256).or_insert(exhibit);
         }
@@ -94,6 +96,16 @@ impl Incident {
         self.sorted.extend(other.sorted);
         for (party, reason) in other.held {
             self.held.entry(party).or_insert(reason);
+        }
+    }
+
+    /// Shows runs of another incident, each with where it was begun.
+    fn include_runs(&mut self, runs: BTreeMap<String, Run>, (incident, is_closed): (&str, bool), number: &str) {
+        for (name, mut run) in runs {
+            let home = Home { incident: incident.to_owned(), run: name.clone(), is_closed };
+            run.home.get_or_insert(home);
+            let name = if self.runs.contains_key(&name) { format!("{name} ({number})") } else { name };
+            self.runs.entry(name).or_insert(run);
         }
     }
 }

@@ -24,6 +24,19 @@ pub struct Run {
     pub marks: Vec<Mark>,
     /// Answers to the closing questions: when, by whom, what.
     pub answers: Vec<(Stamp, String, Vec<Answer>)>,
+    /// Where it was begun, when that is another incident which shows here; `None` in its own.
+    pub home: Option<Home>,
+}
+
+/// The incident in which a run was begun that shows in another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    /// The incident, by its identity.
+    pub incident: String,
+    /// What the run is called there.
+    pub run: String,
+    /// Whether that incident was closed, so that nothing of the run is left to be done.
+    pub is_closed: bool,
 }
 
 /// Something that was done with a step.
@@ -38,6 +51,17 @@ pub struct Mark {
 }
 
 impl Run {
+    /// Whether it goes on in the incident that has it or shows it.
+    pub fn goes_on(&self) -> bool {
+        self.home.as_ref().is_none_or(|home| !home.is_closed)
+    }
+
+    /// What tells a step of it from those of other runs, whatever these are called; empty in the own incident, where no
+    /// two have one name.
+    pub fn item(&self, step: &str) -> String {
+        self.home.as_ref().map_or_else(String::new, |home| format!("{}/{}/{step}", home.incident, home.run))
+    }
+
     /// The process as it was when the run began. The error says what is wrong with its text, which
     /// another site may have written, or that it may not be read.
     pub fn process(&self) -> Result<Process, Vec<Problem>> {

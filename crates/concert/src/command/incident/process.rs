@@ -142,7 +142,7 @@ pub(super) async fn run(
         Some(Act::AskHold(args)) => (&args.step, Deed::Asked, String::new(), None, &args.more),
         Some(Act::Choose { step, outcome, more }) => (step, Deed::Chosen, outcome.clone(), None, more),
         Some(Act::Ask { run }) => {
-            let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+            let state = incidents.followed(person, &args.incident).await.map_err(refused)?;
             return closing::ask(&state, run.as_deref(), &args.rows());
         }
         Some(Act::Answer(answer)) => return closing::answer(answer, args, incidents, person).await,
@@ -198,7 +198,7 @@ async fn start(
 }
 
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
+    let state = incidents.followed(person, &args.incident).await.map_err(refused)?;
     let mut table = args
         .rows()
         .table(&COLUMNS)

@@ -279,7 +279,7 @@ impl Incidents {
         let lock = aside(move || store.lock()).await?.map_err(|error| failed("evidence cannot be locked", &error))?;
         let mut drafts = make(&kept);
         drafts.extend(new.drafts);
-        let written = self.open_made(ask, NewIncident { drafts, ..new }, outside).await;
+        let written = Box::pin(self.open_made(ask, NewIncident { drafts, ..new }, outside)).await;
         drop(lock);
         if written.is_err() && kept.is_new {
             self.drop_unclaimed(&kept.sha256).await?;

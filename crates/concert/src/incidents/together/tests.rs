@@ -1,6 +1,7 @@
 //! What a merge and a split must not make anybody forget: steps, duties and evidence.
 
-use concert_model::incident::content::{Act, Task};
+use concert_model::Time;
+use concert_model::incident::content::{Act, Content, Task};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::user::User;
@@ -9,7 +10,9 @@ use serde_json::{Value, json};
 
 use super::super::evidence::NewEvidence;
 use super::super::tests::{NOW, Site, draft, new, site, user};
-use super::super::{Ask, Chosen, Filter, HandOver, Handling, Join, Refused, Reminding, Slice, Split, Written};
+use super::super::{
+    Ask, Chosen, Filter, HandOver, Handling, Join, Refused, Reminding, Slice, Split, Written, steps_json,
+};
 use super::*;
 
 /// As a person writes it.
@@ -298,4 +301,180 @@ async fn a_task_is_handed_over_as_who_hands_it_over_sees_it_marked() {
     let over = HandOver { from: "ben".into(), to: "carl".into(), role: None, open_tasks: true };
     let moving = site.incidents.hand_over_preview(Ask::new(&anna, NOW), &one, &over).await.unwrap();
     assert_eq!(moving.tasks.iter().map(|(_, marking)| marking.tlp).collect::<Vec<_>>(), [Tlp::Amber]);
+}
+
+/// A process with a decision that comes into force by itself.
+const DUTY: &str = r#"
+name = "duty"
+version = 1
+title = "Duty"
+description = "One that goes on by itself."
+for = ["scanner"]
+
+[[step]]
+id = "call"
+title = "Call them"
+track = "response"
+phase = "detect"
+kind = "action"
+role = "coordinator"
+text = "Do it."
+due = "1h"
+
+[[step]]
+id = "decide"
+title = "Contain or hold"
+track = "response"
+phase = "notify"
+kind = "decision"
+role = "site-lead"
+text = "Decide."
+needs = ["call"]
+due = "2h"
+outcomes = ["contain", "watch"]
+default = "contain"
+hold_max = "1d"
+meets = "contain-or-hold"
+
+[[step]]
+id = "cut"
+title = "Cut it off"
+track = "response"
+phase = "contain"
+kind = "action"
+role = "responder"
+text = "Do it."
+needs = ["decide=contain"]
+due = "1h"
+
+[[step]]
+id = "look"
+title = "Watch it"
+track = "investigation"
+phase = "collect"
+kind = "action"
+role = "responder"
+text = "Do it."
+needs = ["decide=watch"]
+due = "1h"
+
+[[step]]
+id = "close"
+title = "Close"
+track = "response"
+phase = "close"
+kind = "action"
+role = "coordinator"
+text = "Do it."
+needs = ["cut", "look"]
+due = "1d"
+meets = "closing"
+"#;
+
+async fn begin(site: &Site, person: &Person, number: &str) {
+    let members = json!({"run": "duty", "name": "duty", "version": 1, "definition": DUTY});
+    write(site, person, number, "process", members).await.unwrap();
+}
+
+async fn done(site: &Site, person: &Person, (number, run): (&str, &str), step: &str) -> Result<Written, Refused> {
+    let members = json!({"run": run, "step": step, "deed": "done", "outcome": "", "until": null, "reason": ""});
+    write(site, person, number, "step", members).await
+}
+
+/// The steps that are ready or done, as they are told by the number of an incident.
+async fn stands(site: &Site, person: &Person, number: &str, now: Time) -> Vec<String> {
+    let rows = steps_json(&site.incidents.followed(person, number).await.unwrap(), now);
+    let of = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let told = rows.iter().map(|row| [of(row, "run"), of(row, "step"), of(row, "state")].join(" "));
+    told.filter(|told| !told.ends_with("waiting") && !told.ends_with("not taken")).collect()
+}
+
+/// INVARIANT: a run goes on in the incident into which its own was merged: due, done, decided by itself and asked for at the
+/// end there, and nowhere else. Taken out again, its own has it with what was done meanwhile.
+#[tokio::test]
+async fn a_run_of_a_merged_incident_goes_on_where_it_shows() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let (one, two) = (open(&site, &anna, "one", Tlp::Amber).await, open(&site, &anna, "two", Tlp::Amber).await);
+    begin(&site, &anna, &one).await;
+    let step = |number: &str, name: &str| (number.to_owned(), "step", name.to_owned());
+    assert_eq!(due(&site, &anna).await, [step(&one, "duty/call")]);
+    merge(&site, &anna, &one, &two, true).await;
+    assert_eq!(due(&site, &anna).await, [step(&two, "duty/call")]);
+    let (persons, now) = (BTreeMap::from([("anna".to_owned(), anna.clone())]), NOW.plus_seconds(7_200));
+    let ask = Reminding { ahead_seconds: &[], titles: Tlp::Red, persons: &persons, now };
+    let mut told = Vec::new();
+    for (id, _) in site.incidents.may_come_due().await.unwrap() {
+        for one in site.incidents.reminders(&id, &ask).await.unwrap().0 {
+            told.push((one.incident[1].clone(), one.due.name, one.receiver, one.is_named));
+        }
+    }
+    assert_eq!(told, [(two.clone(), "duty/call".to_owned(), "anna".to_owned(), true)]);
+    // It is done by the number of the one that goes on, and written where the run was begun.
+    let written = done(&site, &anna, (&two, "duty"), "call").await.unwrap();
+    assert_eq!(written.number, one);
+    let status = json!({"status": "closed", "reason": "x"});
+    assert!(refusal(write(&site, &anna, &two, "status", status.clone()).await).contains("has not come to its end"));
+    // What nobody decides comes into force.
+    let later = NOW.plus_seconds(3 * 3_600);
+    assert_eq!(site.incidents.settle_defaults(later).await.unwrap(), 1);
+    assert_eq!(site.incidents.settle_defaults(later).await.unwrap(), 0);
+    let want = ["duty call done", "duty decide done", "duty cut ready"];
+    for number in [&one, &two] {
+        assert_eq!(stands(&site, &anna, number, later).await, want, "{number}");
+    }
+    // The number of the merged one leads there too.
+    done(&site, &anna, (&one, "duty"), "cut").await.unwrap();
+    // One of that name may be begun in the other as well, and both are told apart.
+    begin(&site, &anna, &two).await;
+    let other = format!("duty ({one})");
+    let both = [step(&two, "duty/call"), step(&two, &format!("{other}/close"))];
+    assert_eq!(due(&site, &anna).await, both);
+    assert!(refusal(done(&site, &anna, (&two, &other), "close").await).contains("nobody was asked"));
+    write(&site, &anna, &two, "feedback", json!({"run": other, "answers": []})).await.unwrap();
+    assert_eq!(done(&site, &anna, (&two, &other), "close").await.unwrap().number, one);
+    assert_eq!(due(&site, &anna).await, [step(&two, "duty/call")]);
+    // Each has its own again.
+    merge(&site, &anna, &one, &two, false).await;
+    assert_eq!(due(&site, &anna).await, [step(&two, "duty/call")]);
+    assert_eq!(stands(&site, &anna, &one, later).await.last().unwrap(), "duty close done");
+    assert_eq!(stands(&site, &anna, &two, later).await, ["duty call overdue"]);
+    // What was over when it was merged stays so, whatever is found where it shows.
+    write(&site, &anna, &one, "status", status.clone()).await.unwrap();
+    let three = open(&site, &anna, "three", Tlp::Amber).await;
+    fill(&site, &anna, &three).await;
+    merge(&site, &anna, &one, &three, true).await;
+    assert_eq!(due(&site, &anna).await, [step(&two, "duty/call")]);
+    write(&site, &anna, &three, "status", status).await.unwrap();
+}
+
+/// A run is followed by who may do that where it goes on, and sees it; the others learn nothing of it.
+#[tokio::test]
+async fn whoever_follows_where_a_run_goes_on_follows_it() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let (one, two) = (open(&site, &anna, "one", Tlp::AmberStrict).await, open(&site, &anna, "two", Tlp::Amber).await);
+    let three = open(&site, &anna, "three", Tlp::AmberStrict).await;
+    let [rita, paul] = ["rita", "paul"].map(|name| user(name, &["reader"], Tlp::AmberStrict));
+    let gus = user("gus", &["handler"], Tlp::Amber);
+    let role = |person: &str| json!({"role": "responder", "person": person, "party": "", "holds": true});
+    write(&site, &anna, &one, "role", role("paul")).await.unwrap();
+    write(&site, &anna, &two, "role", role("rita")).await.unwrap();
+    begin(&site, &anna, &one).await;
+    merge(&site, &anna, &one, &two, true).await;
+    let paul_does = done(&site, &paul, (&two, "duty"), "call").await;
+    assert!(matches!(&paul_does, Err(Refused::Denied(_))), "{paul_does:?}");
+    // Who does not see the one that has it is told that there is none, and that closing must wait.
+    let gus_does = done(&site, &gus, (&two, "duty"), "call").await;
+    assert!(matches!(&gus_does, Err(Refused::Absent(why)) if why.what == "there is no run `duty`"), "{gus_does:?}");
+    assert_eq!(due(&site, &gus).await, []);
+    done(&site, &rita, (&two, "duty"), "call").await.unwrap();
+    let closes = refusal(write(&site, &gus, &two, "status", json!({"status": "closed", "reason": "x"})).await);
+    assert!(closes.starts_with("something in this incident that you may not see"), "{closes}");
+    // Over two steps it goes on in the last; who does not see that is told that this one was merged, and no more.
+    merge(&site, &anna, &two, &three, true).await;
+    assert_eq!(site.incidents.settle_defaults(NOW.plus_seconds(3 * 3_600)).await.unwrap(), 1);
+    let seen = due(&site, &anna).await;
+    assert_eq!(seen, [(three.clone(), "step", "duty/cut".to_owned())]);
+    assert_eq!(done(&site, &anna, (&two, "duty"), "cut").await.unwrap().number, one);
 }

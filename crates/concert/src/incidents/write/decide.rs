@@ -24,7 +24,7 @@ impl Incidents {
         case: &Case,
         draft: &Draft,
         named: Option<&Check<'_>>,
-        together: &Together,
+        (goes_on, together): (Option<&Case>, &Together),
     ) -> Result<(), Refused> {
         check(ask.person, draft)?;
         // A label that does not hold would be believed.
@@ -44,30 +44,41 @@ impl Incidents {
             clocks::in_time(ask.now, &draft.content).map_err(Refused::Wrong)?;
         }
         if follow::concerns(&draft.content) {
-            follow::check(ask.person, (case, &circle), together, ask.now, &draft.content)?;
+            let (whole, home) = goes_on.map_or((case, None), |other| (other, Some(case.id.as_str())));
+            let said = (home, &draft.content);
+            follow::check(ask.person, (whole, &self.circle(whole)), together, ask.now, said)?;
         }
         Ok(())
     }
 
     /// Whether a draft may be written, before the bytes that it is about are taken.
     pub(in crate::incidents) fn admit(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
-        let (_, decision) = self.decide(person, case, draft, Right::OfContent);
+        let (_, decision) = self.decide(person, (case, None), draft, Right::OfContent);
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
         check(person, draft)
     }
 
-    pub(super) fn decide(&self, person: &Person, case: &Case, draft: &Draft, right: Right<'_>) -> (Action, Decision) {
+    /// What a draft takes, and whether the person may. Runs of an incident that was merged are followed by who may do that
+    /// where they go on.
+    pub(super) fn decide(
+        &self,
+        person: &Person,
+        (case, goes_on): (&Case, Option<&Case>),
+        draft: &Draft,
+        right: Right<'_>,
+    ) -> (Action, Decision) {
         let circle = self.circle(case);
         if let Content::Remarked(one) = &draft.content {
             return decide_remarked(person, (case, &circle), one);
         }
+        let works = goes_on.map_or_else(|| circle.clone(), |other| self.circle(other));
         let action = match right {
-            Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &circle),
+            Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &works),
             Right::OfReader => Action::See,
         };
-        let decision = may(person, action, Object::Incident(&circle));
+        let decision = may(person, action, Object::Incident(&works));
         if decision.allowed && action == Action::Note && is_of_others(person, (case, &circle), &draft.content) {
             return (Action::Conduct, may(person, Action::Conduct, Object::Incident(&circle)));
         }
