@@ -483,6 +483,73 @@ fn a_bag_is_verified_by_others_and_names_stay_in_it() {
     assert!(!site.check_bag(&bag).0);
 }
 
+/// INVARIANT: a bag has the evidence of what was merged into the incident too, with its custody and entries and whose it is;
+/// nobody gets by it what is for others, and no party learns that two incidents belong together unless it sees both.
+#[test]
+fn a_bag_has_the_evidence_of_merged_incidents_as_far_as_it_may() {
+    let (site, one) = Site::new();
+    let strict = ["--type", "data-leak", "--severity", "low", "--tlp", "amber+strict"];
+    let [two, three] = [site.open("More of it"), {
+        let opened = site.done(&[&["incident", "open", "Ours alone"][..], &strict].concat());
+        opened[0]["incident"].as_str().unwrap().to_owned()
+    }];
+    site.done(&["user", "add", "gus", "--full-name", "Gus", "--role", "handler", "--clearance", "amber"]);
+    let given = [(&one, "a.log", b"one".as_slice()), (&two, "b.log", b"two"), (&three, "c.log", b"three")];
+    let sums = given.map(|(number, name, bytes)| site.add(number, name, bytes));
+    for number in [&one, &two] {
+        site.add(number, "same.log", b"the same");
+    }
+    for number in [&two, &three] {
+        site.done(&["incident", "merge", number, "--into", &one, "--reason", "the same intruder"]);
+    }
+    let bag = site.dir.path().join("bag");
+    let export = |more: &[&str]| {
+        fs::remove_dir_all(&bag).ok();
+        let exported = site.evidence(&[&["export", &one, bag.to_str().unwrap()], more].concat());
+        let custody: Value = serde_json::from_slice(&fs::read(bag.join("data/custody.json")).unwrap()).unwrap();
+        let text = |item: &Value, name: &str| item[name].as_str().unwrap().to_owned();
+        let items = custody["evidence"].as_array().unwrap().iter();
+        let items: Vec<_> = items.map(|item| (text(item, "number"), text(item, "name"))).collect();
+        let (good, said) = site.check_bag(&bag);
+        assert!(good, "{said}");
+        (exported[0]["evidence"].as_u64().unwrap(), items)
+    };
+    let item = |number: &String, name: &str| (number.clone(), name.to_owned());
+    let (files, mut items) = export(&[]);
+    items.sort();
+    let mut want = vec![item(&one, "a.log"), item(&one, "same.log"), item(&two, "b.log"), item(&two, "same.log")];
+    want.push(item(&three, "c.log"));
+    assert_eq!((files, items), (4, want));
+    let journal = fs::read_to_string(bag.join("data/journal.ndjson")).unwrap();
+    let of = |line: &str| serde_json::from_str::<Value>(line).unwrap()["header"].as_str().map(str::to_owned).unwrap();
+    let incident = |line| serde_json::from_str::<Value>(&of(line)).unwrap()["incident"].as_str().unwrap().to_owned();
+    let incidents: std::collections::BTreeSet<String> = journal.lines().map(incident).collect();
+    assert_eq!(incidents.len(), 3);
+    // That it was copied is in the custody of each, where it is.
+    for (number, sum) in [&one, &two, &three].into_iter().zip(&sums) {
+        assert_eq!(site.acts(number, sum).last().unwrap(), "copied anna");
+    }
+    if let Ok(told) = Command::new("bagit.py").args(["--validate", bag.to_str().unwrap()]).output() {
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    }
+    // Whoever does not see one of them has nothing of it.
+    let (files, items) = export(&["--as", "gus"]);
+    assert_eq!((files, items.iter().filter(|(number, _)| *number == three).count()), (3, 0));
+    assert!(!fs::read_to_string(bag.join("data/journal.ndjson")).unwrap().contains("Ours alone"));
+    // Of what was released to a party in a merged one it gets that here where it sees both.
+    let takes_part = ["party", "party=Police", "status=told", "text=asked"];
+    let write = |number: &str| site.run(&[&["incident", "write", number][..], &takes_part].concat());
+    site.done(&["incident", "unmerge", &two, "--from", &one, "--reason", "x"]);
+    assert_eq!(write(&two).0, 0);
+    for person in ["anna", "ben"] {
+        site.done_as(person, &["evidence", "release", &two, &sums[1], "--to", "Police", "--reason", "order 12/26"]);
+    }
+    site.done(&["incident", "merge", &two, "--into", &one, "--reason", "the same intruder"]);
+    site.wrong(&["export", &one, bag.with_extension("x").to_str().unwrap(), "--for", "Police"], "nothing was released");
+    assert_eq!(write(&one).0, 0);
+    assert_eq!(export(&["--for", "Police"]), (1, vec![item(&two, "b.log")]));
+}
+
 #[test]
 fn a_kill_in_the_middle_leaves_nothing_that_counts() {
     let (site, number) = Site::new();

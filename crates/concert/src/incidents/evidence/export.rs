@@ -1,9 +1,9 @@
-//! Evidence of an incident as a bag, for whoever may have it.
+//! Evidence of an incident as a bag, for whoever may have it, with that of incidents that were merged into it.
 //!
 //! That it was copied is in its custody before the bag is made, and so in the bag too. A bag for a party
 //! holds what was released to it, and of the journal what the party may read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,12 +20,30 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::super::case::Case;
+use super::super::together::{SHOWN_MAX, Source};
 use super::super::view::exhibit_json;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, effort};
 use super::bag::{Bag, Exported};
 use super::withheld::Receiver;
 use super::{Handling, aside, custody, failed, held, marking_of, name};
+
+/// An incident of a bag, with its evidence that goes into it.
+struct Part {
+    id: String,
+    wanted: Vec<String>,
+}
+
+/// What goes into a bag besides the bytes.
+#[derive(Default)]
+struct Contents {
+    /// The file of each piece of evidence, by its hash, and how many bytes all have.
+    files: BTreeMap<String, String>,
+    bytes: u64,
+    custody: String,
+    journal: String,
+    info: Vec<(&'static str, String)>,
+}
 
 /// A piece of evidence on its way into a bag.
 struct Item {
@@ -47,7 +65,7 @@ impl Incidents {
             Some(party) => Some(self.party_named(ask.person, incident, party).await?),
             None => None,
         };
-        let (id, wanted) = self.wanted(ask.person, incident, party.as_deref()).await?;
+        let parts = self.wanted(ask.person, incident, party.as_deref()).await?;
         let place = dir.to_owned();
         let bag = aside(move || Bag::begin(&place)).await?;
         let bag = bag.map_err(|error| wrong(format!("{}: {error}", dir.display())))?;
@@ -55,8 +73,8 @@ impl Incidents {
         // Nobody destroys what is being copied.
         let lock = self.lock_copies().await?;
         let party = party.as_deref();
-        let made = match self.note_copies(ask, &id, &wanted, (party, reason)).await {
-            Ok(()) => self.fill(ask, &id, (bag, party), &wanted, bar).await,
+        let made = match self.note_copies(ask, &parts, (party, reason)).await {
+            Ok(()) => self.fill(ask, &parts, (bag, party), bar).await,
             Err(refused) => Err(refused),
         };
         drop(lock);
@@ -81,16 +99,16 @@ impl Incidents {
             Some(party) => Some(self.party_named(ask.person, incident, party).await?),
             None => None,
         };
-        let (id, wanted) = self.wanted(ask.person, incident, party.as_deref()).await?;
+        let parts = self.wanted(ask.person, incident, party.as_deref()).await?;
         let lock = self.lock_copies().await?;
-        self.note_copies(ask, &id, &wanted, (party.as_deref(), reason)).await?;
-        let name = format!("bag-{id}");
+        self.note_copies(ask, &parts, (party.as_deref(), reason)).await?;
+        let name = format!("bag-{}", parts.first().map(|part| part.id.as_str()).unwrap_or_default());
         let made = u64::try_from(ask.now.seconds()).unwrap_or(0);
         let bag = Bag::send(name.clone(), made, to);
         let (person, now) = (ask.person.clone(), ask.now);
         tokio::spawn(async move {
             let ask = Ask::new(&person, now);
-            let sent = self.fill(ask, &id, (bag, party.as_deref()), &wanted, ProgressBar::hidden()).await;
+            let sent = self.fill(ask, &parts, (bag, party.as_deref()), ProgressBar::hidden()).await;
             drop(lock);
             if let Err(refused) = sent {
                 broken(refused);
@@ -104,29 +122,59 @@ impl Incidents {
         aside(move || store.lock()).await?.map_err(|error| failed("evidence cannot be locked", &error))
     }
 
-    /// The incident, and evidence that is to go into a bag of it.
-    async fn wanted(
-        &self,
-        person: &Person,
-        incident: &str,
-        party: Option<&str>,
-    ) -> Result<(String, Vec<String>), Refused> {
+    /// The incident and those that were merged into it, as far as the person sees them, each with its evidence that is to go
+    /// into a bag. The incident itself comes first.
+    async fn wanted(&self, person: &Person, incident: &str, party: Option<&str>) -> Result<Vec<Part>, Refused> {
         let (case, circle) = self.find(person, incident).await?;
         if party.is_some() {
             Self::may_release(person, &circle)?;
         }
-        let wanted = chosen(&case.state_for(&circle, person), party);
-        match (party, wanted.is_empty()) {
-            (Some(party), true) => Err(wrong(format!("nothing was released to {party}, or it was destroyed"))),
-            _ => Ok((case.id.clone(), wanted)),
+        let part = |case: &Case, circle: &Circle| Part {
+            id: case.id.clone(),
+            wanted: chosen(&case.state_for(circle, person), party),
+        };
+        let (mut parts, mut merged) = (vec![part(&case, &circle)], Vec::new());
+        let sources = self.sources(person, &case).await?;
+        for source in sources.iter().filter(|source| source.only.is_none()) {
+            let goes = party.is_none_or(|party| {
+                Self::may_release(person, &source.circle).is_ok()
+                    && self.sees_way((&case, &circle), &sources, &source.case.id, party)
+            });
+            let part = part(&source.case, &source.circle);
+            if goes && (party.is_none() || !part.wanted.is_empty()) {
+                merged.push((source.case.head.number.clone(), part));
+            }
         }
+        merged.sort_by(|one, other| one.0.cmp(&other.0));
+        parts.extend(merged.into_iter().map(|(_, part)| part));
+        match (party, parts.iter().all(|part| part.wanted.is_empty())) {
+            (Some(party), true) => Err(wrong(format!("nothing was released to {party}, or it was destroyed"))),
+            _ => Ok(parts),
+        }
+    }
+
+    /// Whether a party sees an incident, and each into which that was merged up to the one that is exported: no party learns
+    /// from a bag that two belong together unless it sees both.
+    fn sees_way(&self, (case, circle): (&Case, &Circle), sources: &[Source], from: &str, party: &str) -> bool {
+        let of = |id: &str| sources.iter().find(|source| source.only.is_none() && source.case.id == id);
+        let mut at = from.to_owned();
+        for _ in 0..SHOWN_MAX {
+            if at == case.id {
+                return self.receiving((case, circle), party).2;
+            }
+            let Some(source) = of(&at).filter(|one| self.receiving((&one.case, &one.circle), party).2) else {
+                return false;
+            };
+            let Some(next) = source.case.head.merged_into() else { return false };
+            at = next.to_owned();
+        }
+        false
     }
 
     async fn note_copies(
         &self,
         ask: Ask<'_>,
-        incident: &str,
-        wanted: &[String],
+        parts: &[Part],
         (party, reason): (Option<&str>, &str),
     ) -> Result<(), Refused> {
         let handling = Handling {
@@ -135,8 +183,12 @@ impl Incidents {
             place: String::new(),
             reason: if reason.is_empty() { "exported as a bag".into() } else { reason.to_owned() },
         };
-        for (at, some) in wanted.chunks(DRAFTS_MAX).enumerate() {
-            self.write_made(effort::once(ask, at), incident, Right::OfReader, |case, circle| {
+        let mut all: Vec<(&str, &[String])> = Vec::new();
+        for part in parts {
+            all.extend(part.wanted.chunks(DRAFTS_MAX).map(|some| (part.id.as_str(), some)));
+        }
+        for (at, (id, some)) in all.into_iter().enumerate() {
+            self.write_made(effort::once(ask, at), id, Right::OfReader, |case, circle| {
                 let state = case.state_for(circle, ask.person);
                 let draft = |sha256: &String| {
                     let (sha256, exhibit, _) = held(&state, sha256)?;
@@ -149,55 +201,63 @@ impl Incidents {
         Ok(())
     }
 
+    /// What goes into a bag besides the bytes.
+    async fn contents(&self, ask: Ask<'_>, parts: &[Part], party: Option<&str>) -> Result<Contents, Refused> {
+        let mut cases = Vec::new();
+        for part in parts {
+            let (case, circle) = self.find(ask.person, &part.id).await?;
+            let state = case.state_for(&circle, ask.person);
+            cases.push((case, circle, state, &part.wanted));
+        }
+        let Some((case, circle, main, _)) = cases.first() else { return Err(Refused::Missing) };
+        // Of what the exporter does not see the party reads nothing either.
+        let all = Box::pin(self.bound(&Person::operator(""), (case, circle))).await?.state;
+        let acts = cases.iter().flat_map(|(case, ..)| case.whole().evidence).flat_map(|(_, exhibit)| exhibit.custody);
+        let named: BTreeSet<String> = acts.map(|(custody, _)| custody.whom).collect();
+        let mut receiver = party.map(|party| Receiver::of(&all, party, &named));
+        let mut contents = Contents::default();
+        let mut evidence = Vec::new();
+        for (case, circle, state, wanted) in &cases {
+            contents.name_files(state, wanted, receiver.as_mut());
+            evidence.extend(custody_json(state, wanted, &contents.files, receiver.as_mut()));
+            let (sees, entries) = match (party, receiver.as_mut()) {
+                (Some(party), Some(receiver)) => self.export_for(ask.person, (case, circle), (party, receiver)),
+                _ => (true, self.export(ask.person, &case.id).await?.collect()),
+            };
+            for (header, body) in entries {
+                contents.journal.push_str(&format!("{}\n", json!({"header": header, "body": body})));
+            }
+            contents.info.push(("External-Identifier", state.number.clone()));
+            if case.id == main.id {
+                let tells = sees && receiver.as_mut().is_none_or(|receiver| receiver.may_read_title(&state.title));
+                let title = if tells { state.title.clone() } else { "Evidence".to_owned() };
+                contents.info.push(("External-Description", title));
+            }
+        }
+        let custody = json!({"incident": main.id, "number": main.number, "for": party, "made": ask.now.to_string(), "evidence": evidence});
+        contents.custody = format!("{custody:#}\n");
+        contents.info.extend([
+            ("Bagging-Date", ask.now.date_text()),
+            ("Bag-Software-Agent", format!("Concert {}", env!("CARGO_PKG_VERSION"))),
+            ("Internal-Sender-Identifier", main.id.clone()),
+        ]);
+        Ok(contents)
+    }
+
     async fn fill(
         &self,
         ask: Ask<'_>,
-        incident: &str,
+        parts: &[Part],
         (mut bag, party): (Bag, Option<&str>),
-        wanted: &[String],
         bar: ProgressBar,
     ) -> Result<Exported, Refused> {
-        let (case, circle) = self.find(ask.person, incident).await?;
-        let state = case.state_for(&circle, ask.person);
-        // Of what the exporter does not see the party reads nothing either.
-        let all = Box::pin(self.bound(&Person::operator(""), (&case, &circle))).await?.state;
-        let mut receiver = party.map(|party| Receiver::of(&all, party));
-        let files: BTreeMap<&str, String> = (1..)
-            .zip(wanted)
-            .map(|(number, sha256)| {
-                let added = state.evidence.get(sha256).and_then(|exhibit| exhibit.added.as_ref());
-                let name = added.map_or("", |added| &added.name);
-                let is_told = receiver.as_mut().is_none_or(|receiver| receiver.may_read(name));
-                (sha256.as_str(), name::in_bag(number, if is_told { name } else { "" }))
-            })
-            .collect();
-        let custody = custody_json(&state, &files, receiver.as_mut());
-        let custody = json!({"incident": state.id, "number": state.number, "for": party, "made": ask.now.to_string(), "evidence": custody});
-        let custody = format!("{custody:#}\n");
-        let mut journal = String::new();
-        let (sees, entries) = match (party, receiver.as_mut()) {
-            (Some(party), Some(receiver)) => self.export_for(ask.person, (&case, &circle), (party, receiver)),
-            _ => (true, self.export(ask.person, incident).await?.collect()),
-        };
-        for (header, body) in entries {
-            journal.push_str(&format!("{}\n", json!({"header": header, "body": body})));
-        }
-        let tells_title = sees && receiver.as_mut().is_none_or(|receiver| receiver.may_read_title(&state.title));
-        let info = [
-            ("External-Identifier", state.number.clone()),
-            ("External-Description", if tells_title { state.title.clone() } else { "Evidence".to_owned() }),
-            ("Bagging-Date", ask.now.date_text()),
-            ("Bag-Software-Agent", format!("Concert {}", env!("CARGO_PKG_VERSION"))),
-            ("Internal-Sender-Identifier", state.id.clone()),
-        ];
+        let Contents { files, bytes, custody, journal, info } = self.contents(ask, parts, party).await?;
         let items = files
             .iter()
             .filter_map(|(sha256, file)| Some(Item { sha256: from_hex(sha256)?, file: format!("evidence/{file}") }));
         let items: Vec<Item> = items.collect();
         let store = self.store.evidence.clone();
-        let total =
-            wanted.iter().filter_map(|sha256| state.evidence.get(sha256)?.added.as_ref()).map(|added| added.bytes);
-        bar.set_length(total.sum());
+        bar.set_length(bytes);
         let filled = aside(move || -> std::io::Result<(Bag, Vec<u8>)> {
             for item in &items {
                 let (mut reader, length) = store.open(&item.sha256)?;
@@ -217,6 +277,20 @@ impl Incidents {
     }
 }
 
+impl Contents {
+    /// Names the files of an incident's evidence; bytes that another one holds too are in the bag once.
+    fn name_files(&mut self, state: &Incident, wanted: &[String], mut receiver: Option<&mut Receiver<'_>>) {
+        for sha256 in wanted.iter().filter(|sha256| !self.files.contains_key(*sha256)).cloned().collect::<Vec<_>>() {
+            let added = state.evidence.get(&sha256).and_then(|exhibit| exhibit.added.as_ref());
+            let name = added.map_or("", |added| &added.name);
+            let is_told = receiver.as_mut().is_none_or(|receiver| receiver.may_read(name));
+            let file = name::in_bag(self.files.len() + 1, if is_told { name } else { "" });
+            self.bytes += added.map_or(0, |added| added.bytes);
+            self.files.insert(sha256, file);
+        }
+    }
+}
+
 /// Evidence whose bytes are there, by its hash: all, or what was released to a party.
 fn chosen(state: &Incident, party: Option<&str>) -> Vec<String> {
     let goes = |exhibit: &concert_model::incident::fold::Exhibit| match party {
@@ -229,22 +303,26 @@ fn chosen(state: &Incident, party: Option<&str>) -> Vec<String> {
     state.evidence.iter().filter(is_wanted).map(|(sha256, _)| sha256.clone()).collect()
 }
 
-/// What the bag says of each of its files.
+/// What the bag says of each piece of an incident's evidence.
 fn custody_json(
     state: &Incident,
-    files: &BTreeMap<&str, String>,
+    wanted: &[String],
+    files: &BTreeMap<String, String>,
     mut receiver: Option<&mut Receiver<'_>>,
 ) -> Vec<Value> {
-    let item = |(sha256, file): (&&str, &String)| {
-        let exhibit = state.evidence.get(*sha256)?;
+    let item = |sha256: &String| {
+        let (exhibit, file) = (state.evidence.get(sha256)?, files.get(sha256)?);
         let mut item = match &mut receiver {
             Some(receiver) => receiver.exhibit_json(sha256, exhibit),
             None => exhibit_json(sha256, exhibit),
         };
-        item.as_object_mut()?.insert("file".into(), json!(format!("data/evidence/{file}")));
+        let members = item.as_object_mut()?;
+        members.insert("file".into(), json!(format!("data/evidence/{file}")));
+        members.insert("incident".into(), json!(state.id));
+        members.insert("number".into(), json!(state.number));
         Some(item)
     };
-    files.iter().filter_map(item).collect()
+    wanted.iter().filter_map(item).collect()
 }
 
 impl Incidents {
@@ -258,12 +336,7 @@ impl Incidents {
         (case, own): (&Case, &Circle),
         (party, about): (&str, &mut Receiver<'_>),
     ) -> (bool, Vec<(String, Option<String>)>) {
-        // No person has an empty name, so nothing is shown because somebody is named in it.
-        let receiver = self.forbids.on(Person { clearance: Tlp::Amber, ..Person::nobody() });
-        let takes_part = case.head.parties.contains_key(party) || own.speakers.contains_key(party);
-        let speakers = takes_part.then(|| (party.to_owned(), [String::new()].into())).into_iter().collect();
-        let circle = Circle { speakers, ..own.clone() };
-        let sees = may(&receiver, Action::See, Object::Incident(&circle)).allowed;
+        let (receiver, circle, sees) = self.receiving((case, own), party);
         let mut entries: Vec<_> = case.entries.iter().collect();
         entries.sort_by_key(|kept| kept.seq);
         let texts = entries.into_iter().filter_map(|kept| {
@@ -274,5 +347,17 @@ impl Incidents {
             Some((kept.header.text().ok()?, shown.and_then(|_| kept.signed_text())))
         });
         (sees, texts.collect())
+    }
+
+    /// Somebody who speaks for a party and is cleared for no more than a party can be, who has to do with the incident then,
+    /// and whether it is seen so.
+    fn receiving(&self, (case, own): (&Case, &Circle), party: &str) -> (Person, Circle, bool) {
+        // No person has an empty name, so nothing is shown because somebody is named in it.
+        let receiver = self.forbids.on(Person { clearance: Tlp::Amber, ..Person::nobody() });
+        let takes_part = case.head.parties.contains_key(party) || own.speakers.contains_key(party);
+        let speakers = takes_part.then(|| (party.to_owned(), [String::new()].into())).into_iter().collect();
+        let circle = Circle { speakers, ..own.clone() };
+        let sees = may(&receiver, Action::See, Object::Incident(&circle)).allowed;
+        (receiver, circle, sees)
     }
 }

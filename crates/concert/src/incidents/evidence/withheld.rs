@@ -25,11 +25,11 @@ pub(super) struct Receiver<'i> {
 }
 
 impl<'i> Receiver<'i> {
-    /// A party, by all that is written in an incident and those joined with it.
-    pub(super) fn of(all: &'i Incident, party: &'i str) -> Self {
+    /// A party, by all that is written in an incident and those joined with it; `named` got evidence or brought it.
+    pub(super) fn of(all: &'i Incident, party: &'i str, named: &'i BTreeSet<String>) -> Self {
         let takes_part = all.parties.keys().chain(all.speakers.keys()).chain(all.hosts.values());
         let acts = all.evidence.values().flat_map(|exhibit| &exhibit.custody);
-        let others = takes_part.chain(acts.map(|(custody, _)| &custody.whom)).map(String::as_str);
+        let others = takes_part.chain(acts.map(|(custody, _)| &custody.whom)).chain(named).map(String::as_str);
         // That somebody reported it says nothing of who that was.
         let others = others.filter(|name| *name != REPORTER);
         let strangers = Strangers::of(all, party, others);
