@@ -390,8 +390,8 @@ pub enum Deed {
     Tell(String, Telling),
     /// What one answers for in an incident goes to another.
     HandOver(String, HandingOver),
-    /// A process begins in an incident, under a name of its own.
-    StartProcess(String, String, Option<String>),
+    /// A process begins in an incident, under a name of its own and for one party.
+    StartProcess(String, String, Option<String>, String),
     /// A user is to be added.
     AddUser(NewUser),
     /// A user is to be changed.

@@ -37,7 +37,7 @@ impl Forbid {
     }
 
     pub(super) fn holds(&self, action: Action, object: Object<'_>) -> bool {
-        let is_incident = matches!(object, Object::Incident(_) | Object::Item { .. });
+        let is_incident = matches!(object, Object::Incident(_) | Object::Item { .. } | Object::Step { .. });
         let is_action = self.actions.is_empty()
             || self.actions.contains(&action)
             || is_incident && self.actions.contains(&Action::See)
@@ -48,7 +48,7 @@ impl Forbid {
                 // others are left.
                 Object::Site => matches!(action, Action::SeeSite(_) | Action::ChangeSite(_) | Action::SeeMetrics),
                 Object::Of(those) => self.is_of(those.iter().copied()),
-                Object::Incident(circle) | Object::Item { circle, .. } => {
+                Object::Incident(circle) | Object::Item { circle, .. } | Object::Step { circle, .. } => {
                     self.is_of(circle.constituencies.iter().chain(&circle.merged).map(String::as_str))
                 }
             };
@@ -56,7 +56,7 @@ impl Forbid {
         let is_above = self.above.is_none_or(|limit| match object {
             Object::Site | Object::Of(_) => false,
             Object::Incident(circle) => circle.marking.as_ref().is_none_or(|marking| marking.tlp > limit),
-            Object::Item { marking, .. } => marking.tlp > limit,
+            Object::Item { marking, .. } | Object::Step { marking, .. } => marking.tlp > limit,
         });
         is_action && is_of && is_above
     }

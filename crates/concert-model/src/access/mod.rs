@@ -248,6 +248,19 @@ pub enum Object<'a> {
         /// Who wrote it.
         author: &'a str,
     },
+    /// A step of a process that is followed in an incident.
+    Step {
+        /// The incident.
+        circle: &'a Circle,
+        /// How the entry is marked that began the process.
+        marking: &'a Marking,
+        /// Who began it.
+        author: &'a str,
+        /// Who does the step.
+        role: Option<Role>,
+        /// The party that the process concerns, where it is one.
+        party: Option<&'a str>,
+    },
 }
 
 /// The answer.

@@ -55,7 +55,7 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
     }
     // What is forbidden of an incident is forbidden of all that is in it.
     let around = match object {
-        Object::Item { circle, .. } => Object::Incident(circle),
+        Object::Item { circle, .. } | Object::Step { circle, .. } => Object::Incident(circle),
         other => other,
     };
     let holds = |forbid: &&Forbid| forbid.holds(action, object) || forbid.holds(action, around);
@@ -76,6 +76,14 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
                     if seen.allowed { at_incident(person, action, circle) } else { seen }
                 }
                 _ => at_item(person, action, circle, marking, author),
+            }
+        }
+        Object::Step { circle, marking, author, role, party } => {
+            let whole = at_item(person, action, circle, marking, author);
+            let party = party.filter(|_| role == Some(Role::AffectedParty));
+            match party.filter(|_| !whole.allowed && matches!(action, Action::See | Action::Follow)) {
+                Some(party) => at_own_step(person, circle, (marking, author), party).unwrap_or(whole),
+                None => whole,
             }
         }
     }
@@ -348,4 +356,20 @@ fn at_item(person: &Person, action: Action, circle: &Circle, marking: &Marking, 
         return Decision::yes("author", "wrote it");
     }
     at_incident(person, action, circle)
+}
+
+/// Whether somebody sees and does a step that is the affected party's, by answering for the party that it concerns: as if
+/// what began the process were for that party. `None` for everybody else, to whom the step is as any other.
+fn at_own_step(person: &Person, circle: &Circle, (marking, author): (&Marking, &str), party: &str) -> Option<Decision> {
+    let answers = parties_of(person, circle).any(|own| own == party);
+    if !answers || holds(person, circle, &[Role::AffectedParty]).is_none() {
+        return None;
+    }
+    let whole = sees_incident(person, circle);
+    if !whole.allowed {
+        return Some(whole);
+    }
+    let for_it = Marking { parties: vec![party.to_owned()], ..marking.clone() };
+    let seen = sees(person, circle, &for_it, author, false);
+    Some(if seen.allowed { Decision::yes("own-step", format!("the step is that of {party}")) } else { seen })
 }

@@ -34,10 +34,11 @@ fn persons() -> Vec<Person> {
 }
 
 /// One person for each role, one with two of them, one who speaks for a party, one who speaks for two, one who speaks
-/// and observes, and a stranger.
+/// and observes, a stranger, and two who answer for what became of one party and of two.
 fn names() -> Vec<String> {
     let mut names: Vec<String> = Role::ALL.iter().map(|(_, word, _)| (*word).to_owned()).collect();
     names.extend(["both", "speaker", "speaks-twice", "speaks-and-observes", "stranger", "opener"].map(str::to_owned));
+    names.extend(["victim", "victim-twice"].map(str::to_owned));
     names
 }
 
@@ -52,10 +53,11 @@ fn circle(marking: Option<Marking>, is_staffed: bool) -> Circle {
         holders.entry(role).or_default().insert("both".into());
     }
     holders.entry(Role::Observer).or_default().insert("speaks-and-observes".into());
+    holders.entry(Role::AffectedParty).or_default().extend(["victim".to_owned(), "victim-twice".to_owned()]);
     let names = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
     let speakers = BTreeMap::from([
-        ("Net A".to_owned(), names(&["speaker", "speaks-twice", "speaks-and-observes"])),
-        ("Net B".to_owned(), names(&["speaks-twice"])),
+        ("Net A".to_owned(), names(&["speaker", "speaks-twice", "speaks-and-observes", "victim", "victim-twice"])),
+        ("Net B".to_owned(), names(&["speaks-twice", "victim-twice"])),
     ]);
     let constituencies = names(&["Net A", "energy"]);
     Circle { marking, opener: "opener".into(), holders, speakers, constituencies, ..Circle::default() }
@@ -150,6 +152,11 @@ mod slow {
                 (circle, Some((marking, circle.opener.as_str())))
             }
             Object::Item { circle, marking, author } => (circle, Some((marking, author))),
+            Object::Step { circle, marking, author, role, party } => {
+                // It is as the entry that began its process.
+                return allowed(person, action, Object::Item { circle, marking, author })
+                    || own_step(person, action, circle, (marking, author), (role, party));
+            }
             Object::Site | Object::Of(_) => return at_site(person, action, object),
         };
         let asks = matches!(action, Action::AskWho | Action::ReadLog);
@@ -188,6 +195,27 @@ mod slow {
             Action::Open | Action::SeeSite(_) | Action::ChangeSite(_) => false,
             Action::SeeMetrics | Action::ManageUsers | Action::ManageSite => false,
         }
+    }
+
+    /// Whoever answers for what became of a party does the steps that are the affected party's of a process which concerns
+    /// it, as far as what is marked so may go to a party at all.
+    fn own_step(
+        person: &Person,
+        action: Action,
+        circle: &Circle,
+        (marking, author): (&Marking, &str),
+        (role, party): (Option<Role>, Option<&str>),
+    ) -> bool {
+        let Some(party) = party else { return false };
+        let answers = circle.speakers.get(party).is_some_and(|names| names.contains(&person.name))
+            && any(&roles(person, circle), "affected-party");
+        let for_it = Marking { parties: vec![party.to_owned()], ..marking.clone() };
+        let goes = Object::Item { circle, marking: &for_it, author };
+        let reader = Person { scopes: None, ..person.clone() };
+        matches!(action, Action::See | Action::Follow)
+            && role.is_some_and(|role| role.word() == "affected-party")
+            && answers
+            && allowed(&reader, Action::See, goes)
     }
 
     fn at_site(person: &Person, action: Action, object: Object<'_>) -> bool {
@@ -243,6 +271,34 @@ fn the_matrix_agrees_with_the_slow_statement() {
         }
     }
     assert!(asked > 2_000_000, "{asked}");
+}
+
+/// INVARIANT: a step is done by whoever follows its process, and one that is the affected party's also by who answers for the
+/// party that it concerns; nobody else does or sees it.
+#[test]
+fn steps_of_an_affected_party_agree_with_the_slow_statement() {
+    let (persons, markings) = (persons(), markings());
+    let (mut own, mut denied) = (0u64, 0u64);
+    for whole in [Marking::of(Tlp::Green), Marking::of(Tlp::Amber), Marking::of(Tlp::AmberStrict)] {
+        let circle = circle(Some(whole), true);
+        for person in &persons {
+            for marking in &markings {
+                for role in [Some(Role::AffectedParty), Some(Role::Responder), None] {
+                    for party in [Some("Net A"), Some("Net B"), Some("Net Q"), None] {
+                        let object = Object::Step { circle: &circle, marking, author: "coordinator", role, party };
+                        for action in [Action::See, Action::Follow, Action::Conduct] {
+                            let decision = may(person, action, object);
+                            let want = slow::allowed(person, action, object);
+                            assert_eq!(decision.allowed, want, "{person:?} {action:?} {object:?}: {decision:?}");
+                            own += u64::from(decision.policy == "own-step");
+                            denied += u64::from(!want && person.name.starts_with("victim"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(own > 1_000 && denied > 1_000, "{own} {denied}");
 }
 
 /// INVARIANT: whoever speaks for a party and conducts nothing says how that party stands and hands in evidence, and no more;

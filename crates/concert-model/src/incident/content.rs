@@ -762,6 +762,9 @@ contents! {
         version: u32,
         /// The whole text of its file, so that this version holds and others can read it.
         definition: String,
+        /// The party that it concerns, whose steps are those of the affected party; empty for the only one that takes part.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        party: String,
     }
     /// Something was done with a step of a process.
     Stepped = "step/1" {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::{PartyStatus, Role};
 use super::fold::{Incident, Letter, clock_name};
-use super::process::{Known, Progress, State};
+use super::process::run::Run;
+use super::process::{Known, Progress, State, Step};
 use crate::Time;
 
 /// Roles that answer for clocks of laws: somebody reports, and somebody knows what the law wants.
@@ -110,6 +111,19 @@ fn holders(incident: &Incident, roles: &[Role]) -> BTreeSet<String> {
     if found.is_empty() { of(&Role::Coordinator).collect() } else { found }
 }
 
+/// Who answers for a step: its holders, and of those of affected parties who speaks for the one that the run concerns.
+fn answering(incident: &Incident, run: &Run, step: &Step) -> BTreeSet<String> {
+    if step.role != Some(Role::AffectedParty) {
+        return holders(incident, step.role.as_slice());
+    }
+    let affected = incident.roles.get(&Role::AffectedParty);
+    let speakers = incident.concerned(run).and_then(|party| incident.speakers.get(party)).into_iter().flatten();
+    let own: BTreeSet<String> =
+        speakers.filter(|one| affected.is_some_and(|holders| holders.contains(*one))).cloned().collect();
+    // Of one that concerns nobody in particular it is the coordinator who asks them.
+    if own.is_empty() { holders(incident, &[Role::Coordinator]) } else { own }
+}
+
 fn tasks(incident: &Incident) -> impl Iterator<Item = Due> {
     incident.tasks.iter().filter(|(_, task)| !task.done).filter_map(|(called, task)| {
         let persons = match task.person.is_empty() {
@@ -143,7 +157,7 @@ fn steps(incident: &Incident, known: Known) -> impl Iterator<Item = Due> {
                 party: String::new(),
                 title: step.title.clone(),
                 role: step.role,
-                persons: holders(incident, step.role.as_slice()),
+                persons: answering(incident, run, step),
                 since: Some(since),
                 due,
                 default: step.default.clone(),

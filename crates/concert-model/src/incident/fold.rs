@@ -313,7 +313,7 @@ impl Incident {
                 let called = self.finding_names.call(&shown.finding, &shown.item, author);
                 self.indicated.insert(called, (shown, marking.clone()));
             }
-            Content::Started(started) => self.run(&started.run).start(stamp, started),
+            Content::Started(started) => self.run(&started.run).start(stamp, (author, marking), started),
             Content::Stepped(stepped) => self.run(&stepped.run).mark(stamp, author, stepped),
             Content::Answered(answered) => self.run(&answered.run).answer(stamp, author, answered),
             Content::EventLinked(link) => set(&mut self.events, link.event, link.linked),
@@ -445,6 +445,26 @@ impl Incident {
     /// Proposals that nobody answered yet.
     pub fn open_proposals(&self) -> impl Iterator<Item = &Proposed> {
         self.proposals.values().filter(|proposed| !self.answered.contains_key(&proposed.event))
+    }
+
+    /// The only party that has to do with it, where there is one.
+    fn only_party(&self) -> Option<&str> {
+        let parties: BTreeSet<&String> = self.parties.keys().chain(self.speakers.keys()).collect();
+        let mut parties = parties.into_iter();
+        parties.next().filter(|_| parties.next().is_none()).map(String::as_str)
+    }
+
+    /// The party that a run concerns: whose steps are those of the affected party.
+    pub fn concerned<'i>(&'i self, run: &'i Run) -> Option<&'i str> {
+        run.party.as_deref().map_or_else(|| self.only_party(), |party| Some(party).filter(|party| !party.is_empty()))
+    }
+
+    /// Says of each run which party it concerns, before others show that are no concern of it.
+    fn settle_parties(&mut self) {
+        let only = self.only_party().unwrap_or_default().to_owned();
+        for run in self.runs.values_mut().filter(|run| run.party.is_none()) {
+            run.party = Some(only.clone());
+        }
     }
 
     fn run(&mut self, name: &str) -> &mut Run {

@@ -59,6 +59,7 @@ fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
             | ("proposed/1", "zone")
             | ("effort/1", "entry")
             | ("finding/1" | "task/1" | "indicators/1", "item")
+            | ("process/1", "party")
             | ("clock/1", "party" | "again")
             | ("clock-met/1", "party" | "points_to")
             | ("message/1", "answers" | "attachments" | "mail")

@@ -202,6 +202,7 @@ pub(super) async fn steps(
 struct Started {
     name: String,
     run: Option<String>,
+    party: Option<String>,
 }
 
 pub(super) async fn start_process(
@@ -212,6 +213,6 @@ pub(super) async fn start_process(
     body: Body,
 ) -> Result<Response, Problem> {
     let path = format!("{incident}/processes");
-    let (change, Started { name, run }) = effort(person, &headers, &path, body).await?;
-    Ok(created(&app.site.act(change, Deed::StartProcess(incident, name, run)).await?))
+    let (change, Started { name, run, party }) = effort(person, &headers, &path, body).await?;
+    Ok(created(&app.site.act(change, Deed::StartProcess(incident, name, run, party.unwrap_or_default())).await?))
 }

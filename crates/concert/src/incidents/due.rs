@@ -115,7 +115,10 @@ impl Incidents {
                 let told = seen.filter(|kept| kept.body.as_ref().is_some_and(|(_, content)| comes_due(content)));
                 reads.add(&case.head.number, told.filter_map(|kept| kept.marking()));
             }
-            all.extend(due(&state, known(&state, now)).into_iter().map(|due| DueIn { head: head.clone(), due }));
+            let own = self.own_steps_due(person, (&case, &circle), &state, now).await?;
+            reads.add(&case.head.number, own.iter().map(|(_, marking)| marking));
+            let seen = due(&state, known(&state, now)).into_iter().chain(own.into_iter().map(|(due, _)| due));
+            all.extend(seen.map(|due| DueIn { head: head.clone(), due }));
         }
         self.audit_reads(person, reads).await?;
         all.extend(self.mails_due(person).await?);
@@ -260,7 +263,8 @@ impl Incidents {
             return Ok(Vec::new());
         }
         let (state, _) = self.to_do(person, (case, circle)).await?;
-        Ok(due(&state, known(&state, now)))
+        let own = self.own_steps_due(person, (case, circle), &state, now).await?;
+        Ok(due(&state, known(&state, now)).into_iter().chain(own.into_iter().map(|(due, _)| due)).collect())
     }
 }
 

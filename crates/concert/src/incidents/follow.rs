@@ -19,7 +19,7 @@ use super::case::Case;
 use super::read::CLOSED;
 use super::together::{SHOWN_MAX, Together};
 use super::write::{MERGED, wrong};
-use super::{Ask, Incidents, Refused, text};
+use super::{Ask, Incidents, Refused, own_steps, text};
 
 /// What the engine knows of an incident now.
 pub fn known(state: &Incident, now: Time) -> Known {
@@ -53,8 +53,12 @@ pub(super) fn check(
     (home, content): (Option<&str>, &Content),
 ) -> Result<(), Refused> {
     let allows = |state: &Incident| rules(person, state, now, &called_here(content, home, state)?);
-    if allows(&together.whole(case)).is_ok() {
-        return Ok(());
+    let whole = together.whole(case);
+    let Err(why) = allows(&whole) else { return Ok(()) };
+    if let Content::Stepped(stepped) = content
+        && !may(person, Action::Follow, Object::Incident(circle)).allowed
+    {
+        return Err(own_steps::why_not(&whole, now, stepped, why));
     }
     allows(&together.seen(person, (case, circle)))?;
     Err(wrong("something in this incident that you may not see speaks against it; ask whoever coordinates it"))

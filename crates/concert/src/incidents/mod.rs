@@ -26,6 +26,7 @@ mod merged;
 mod named;
 mod neighbours;
 mod observables;
+mod own_steps;
 mod progress;
 mod proof;
 mod proposals;

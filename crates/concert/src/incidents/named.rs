@@ -33,6 +33,7 @@ fn names_in(draft: &mut Draft) -> Vec<&mut String> {
         Content::NeighbourNamed(named) => names.push(&mut named.party),
         Content::MessageKept(message) => names.push(&mut message.party),
         Content::ClockStarted(clock) => names.push(&mut clock.party),
+        Content::Started(started) => names.push(&mut started.party),
         Content::ClockMet(met) => names.push(&mut met.party),
         Content::Release(release) => names.push(&mut release.party),
         Content::Custody(custody) if custody.act == Act::Received => names.push(&mut custody.whom),

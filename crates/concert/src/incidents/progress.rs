@@ -17,10 +17,10 @@ pub fn progress_json(state: &Incident, now: Time) -> Vec<Value> {
     state.runs.iter().map(|(name, run)| run_json(name, run, state, now)).collect()
 }
 
-/// The steps of all runs, each in a row, with the run it belongs to. A run that cannot be read is a row without a step.
-pub fn steps_json(state: &Incident, now: Time) -> Vec<Value> {
+/// The steps of runs, each in a row, with the run it belongs to. A run that cannot be read is a row without a step.
+pub fn steps_json(runs: Vec<Value>) -> Vec<Value> {
     let mut rows = Vec::new();
-    for mut run in progress_json(state, now) {
+    for mut run in runs {
         let name = run.get("run").cloned().unwrap_or_default();
         if let Some(problem) = run.get("problem").filter(|problem| !problem.is_null()) {
             rows.push(step_row(&json!({"run": name, "state": "unreadable", "note": problem})));
@@ -69,7 +69,7 @@ fn run_json(name: &str, run: &Run, state: &Incident, now: Time) -> Value {
         "ended": progress.ended().map(|at| at.to_string()), "steps": steps, "answers": answers, "ignored": ignored})
 }
 
-fn step_json(step: &Step, state: &State, is_overdue: bool, asked: &[String]) -> Value {
+pub(super) fn step_json(step: &Step, state: &State, is_overdue: bool, asked: &[String]) -> Value {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| _ = members.insert(name.to_owned(), value);
     put("step", json!(step.id));

@@ -87,6 +87,7 @@ impl<'d> Names<'d> {
             }
             Content::NoticeLinked(link) if link.linked => drop(self.notices.insert(&link.notice)),
             Content::ClockStarted(clock) => drop(self.parties.insert(&clock.party)),
+            Content::Started(started) => drop(self.parties.insert(&started.party)),
             Content::ClockMet(met) => self.notices.extend(met.points_to.strip_prefix("notice:")),
             _ => {}
         }
@@ -115,6 +116,7 @@ fn asks(content: &Content) -> &'static [&'static str] {
         | Content::TellingOrdered(_)
         | Content::Effort(_)
         | Content::Release(_)
+        | Content::Started(_)
         | Content::MessageKept(_) => OF_PARTIES,
         Content::NeighbourNamed(_) => &["party/1", "host/1", "role/1", "relation/1"],
         Content::EventLinked(_) => &["event/1", "events/1", "proposed/1"],
@@ -432,6 +434,7 @@ impl<'a> Check<'a> {
             Content::NoticeLinked(link) => {
                 is_linked("`notice` of notice/1", &link.notice, self.state.notices.contains(&link.notice))
             }
+            Content::Started(started) => self.party("`party` of process/1", &started.party),
             Content::ClockStarted(clock) => {
                 self.party("`party` of clock/1", &clock.party)?;
                 self.clock_right(clock)?;

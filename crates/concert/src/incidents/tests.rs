@@ -1201,7 +1201,7 @@ async fn markings_of_entries_and_steps_are_not_overwritten_unseen() {
     let site = site().await;
     let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Red));
     let scanning = concert_model::incident::process::shipped().into_iter().find(|one| one.name == "scanning").unwrap();
-    let drafts = vec![note("one", None), note("two", None), draft(scanning.start("r"), None)];
+    let drafts = vec![note("one", None), note("two", None), draft(scanning.start("r", ""), None)];
     let opened = site.incidents.open(Ask::new(&anna, NOW), new("one", Marking::of(Tlp::Amber), drafts)).await.unwrap();
     let number = opened.number.as_str();
     let of = |text: &str| {
@@ -1288,9 +1288,9 @@ async fn what_would_say_nothing_is_refused() {
     refused(held(""), "nobody's here").await;
     let scanning = concert_model::incident::process::shipped().into_iter().find(|one| one.name == "scanning").unwrap();
     for run in ["", "Bad Name", &"x".repeat(200)] {
-        refused(scanning.start(run).into(), "is no name of a run (write small letters").await;
+        refused(scanning.start(run, "").into(), "is no name of a run (write small letters").await;
     }
-    assert_eq!(write(scanning.start("scanning-2").into()).await, "");
+    assert_eq!(write(scanning.start("scanning-2", "").into()).await, "");
     let step =
         json!({"run": "scanning-2", "step": "triage", "deed": "done", "outcome": "yes", "until": null, "reason": "x"});
     refused(Content::read("step/1", &step), "`outcome` of `triage` is for a decision, not for `done`").await;

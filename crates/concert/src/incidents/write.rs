@@ -409,7 +409,7 @@ impl Incidents {
                 }
                 Right::OfContent | Right::OfReader => draft,
             };
-            let (action, decision) = self.decide(ask.person, (&case, goes_on.as_ref()), &draft, right);
+            let (action, decision) = self.decide(ask.person, (&case, goes_on.as_ref(), &together), &draft, right);
             if !decision.allowed {
                 *denied = Some((action, decision.clone()));
                 return Err(Refused::Denied(decision));
@@ -421,7 +421,7 @@ impl Incidents {
                 if is_one_of_many { of_entry(refused, at) } else { refused }
             })?;
             if let Some(effort) = effort::beside(&draft, ask.person, String::new()) {
-                let (action, decision) = self.decide(ask.person, (&case, goes_on.as_ref()), &effort, right);
+                let (action, decision) = self.decide(ask.person, (&case, goes_on.as_ref(), &together), &effort, right);
                 if !decision.allowed {
                     *denied = Some((action, decision.clone()));
                     return Err(Refused::Denied(decision));

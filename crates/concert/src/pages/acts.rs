@@ -67,7 +67,7 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
             let started = started.map_err(Refusal::Mistake)?;
             write(pages, &change, &incident, ClockStarted { party, again, ..started }).await
         }
-        Deed::StartProcess(incident, name, run) => {
+        Deed::StartProcess(incident, name, run, party) => {
             pages.desk()?.find(&change.person, &incident).await.map_err(refusal)?;
             let all = processes_of(pages).await?.all;
             let found = all.iter().find(|(process, _)| process.name == name);
@@ -76,7 +76,7 @@ pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Val
                 let hint = meant(&name, names, "`GET /api/v1/processes` shows all");
                 Refusal::Absent(Problem::new(format!("there is no process `{name}`")).hint(hint))
             })?;
-            write(pages, &change, &incident, process.start(run.as_deref().unwrap_or(&name))).await
+            write(pages, &change, &incident, process.start(run.as_deref().unwrap_or(&name), &party)).await
         }
         Deed::AddUser(new) => add_user(pages, &change, new).await,
         Deed::ChangeUser(name, wanted) => change_user(pages, &change, &name, wanted).await,

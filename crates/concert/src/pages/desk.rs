@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Pages, acts, evidence, failed, looks, messages};
 use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, LogFilter, Post, Refused, Split, Written, entry_json, happened_json,
-    head_json, hop_json, host_there, incident_json, neighbour_json, numbers_json, progress_json, request_json,
+    head_json, hop_json, host_there, incident_json, neighbour_json, numbers_json, request_json,
     some_left_out,
 };
 use crate::wire;
@@ -305,8 +305,7 @@ impl Desk for Pages {
     }
 
     async fn progress(&self, person: &Person, name: &str, slice: Slice) -> Result<Page<Value>, Refusal> {
-        let state = self.desk()?.followed(person, name).await.map_err(refusal)?;
-        let runs = progress_json(&state, wire::now());
+        let runs = self.desk()?.progress(person, name, wire::now()).await.map_err(refusal)?;
         slice.part_of(&runs, |run| run["run"].as_str().unwrap_or_default().to_owned(), Value::clone)
     }
 

@@ -60,8 +60,7 @@ pub(super) async fn list(
             Ok(Page { rows: part.map(row).collect(), next })
         }
         Listing::Steps(name, wanted) => {
-            let state = pages.desk()?.show(person, &name).await.map_err(refusal)?;
-            let mut steps = steps_json(&state, wire::now());
+            let mut steps = steps_json(pages.desk()?.progress(person, &name, wire::now()).await.map_err(refusal)?);
             if let Some(wanted) = wanted {
                 let words = ["waiting", "ready", "overdue", "done", "skipped", "not taken", "unreadable"];
                 if !words.contains(&wanted.as_str()) {

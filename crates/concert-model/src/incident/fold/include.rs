@@ -27,7 +27,9 @@ impl Incident {
     /// clocks and the order of telling stay those of each. Of two that say something of the same party the later holds.
     ///
     /// `number` tells findings, tasks and runs of processes apart that have the same names.
-    pub fn include(&mut self, other: Self, number: &str) {
+    pub fn include(&mut self, mut other: Self, number: &str) {
+        self.settle_parties();
+        other.settle_parties();
         for (name, party) in other.parties {
             let known = self.parties.entry(name).or_default();
             if party.since > known.since {

@@ -204,8 +204,9 @@ impl Process {
     }
 
     /// What is written into the journal to start it as this run.
-    pub fn start(&self, run: &str) -> Started {
-        Started { run: run.to_owned(), name: self.name.clone(), version: self.version, definition: self.text.clone() }
+    pub fn start(&self, run: &str, party: &str) -> Started {
+        let (run, party) = (run.to_owned(), party.to_owned());
+        Started { run, name: self.name.clone(), version: self.version, definition: self.text.clone(), party }
     }
 }
 

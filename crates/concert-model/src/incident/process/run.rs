@@ -4,6 +4,7 @@
 
 use super::super::content::{Answer, Answered, Started, Stepped};
 use super::super::journal::Stamp;
+use super::super::marking::Marking;
 use super::definition::Process;
 use super::read_begun;
 use crate::Problem;
@@ -20,6 +21,10 @@ pub struct Run {
     pub definition: String,
     /// When it was started.
     pub started: Stamp,
+    /// How the entry is marked that started it, and who wrote that; `None` where it may not be read.
+    pub begun: Option<(Marking, String)>,
+    /// The party that it concerns, empty for none in particular; `None` where that is the only one of its incident.
+    pub party: Option<String>,
     /// What was done with its steps, the earliest first.
     pub marks: Vec<Mark>,
     /// Answers to the closing questions: when, by whom, what.
@@ -72,12 +77,14 @@ impl Run {
     }
 
     /// It begins. The first definition holds: a run cannot be given other steps later.
-    pub(in crate::incident) fn start(&mut self, at: Stamp, started: Started) {
+    pub(in crate::incident) fn start(&mut self, at: Stamp, (author, marking): (&str, &Marking), started: Started) {
         if self.definition.is_empty() {
             self.name = started.name;
             self.version = started.version;
             self.definition = started.definition;
             self.started = at;
+            self.begun = Some((marking.clone(), author.to_owned()));
+            self.party = Some(started.party).filter(|party| !party.is_empty());
         }
     }
 

@@ -15,8 +15,8 @@ use concert_model::Problem;
 use concert_model::access::Person;
 use concert_model::incident::content::{Deed, Stepped};
 use concert_model::incident::draft::Draft;
-use concert_model::incident::fold::Incident;
 use concert_model::problem::meant;
+use serde_json::Value;
 
 /// Follow a process in an incident.
 #[derive(clap::Args)]
@@ -50,6 +50,9 @@ enum Act {
         /// A name of its own for this run, where there are several of one process.
         #[arg(long, value_name = "RUN")]
         run: Option<String>,
+        /// The party that it concerns, whose steps are those of the affected party; needed where several take part.
+        #[arg(long, value_name = "PARTY", default_value = "", hide_default_value = true)]
+        party: String,
         #[command(flatten)]
         minutes: MinutesArg,
     },
@@ -134,8 +137,8 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let (step, deed, outcome, until, more) = match &args.act {
         None => return show(args, incidents, person).await,
-        Some(Act::Start { name, run, minutes }) => {
-            return start(args, site, incidents, minutes.ask(person), (name, run.as_deref())).await;
+        Some(Act::Start { name, run, party, minutes }) => {
+            return start(args, site, incidents, minutes.ask(person), (name, run.as_deref(), party)).await;
         }
         Some(Act::Done(args)) => (&args.step, Deed::Done, String::new(), None, &args.more),
         Some(Act::Skip(args)) => (&args.step, Deed::Skipped, String::new(), None, &args.more),
@@ -148,8 +151,8 @@ pub(super) async fn run(
         Some(Act::Answer(answer)) => return closing::answer(answer, args, incidents, person).await,
         Some(Act::Hold { step, until, more }) => (step, Deed::Held, String::new(), Some(until.0), more),
     };
-    let state = incidents.show(person, &args.incident).await.map_err(refused)?;
-    let run = run_of(&state, more.run.as_deref())?;
+    let runs = incidents.progress(person, &args.incident, wire::now()).await.map_err(refused)?;
+    let run = run_of(&runs, more.run.as_deref())?;
     let stepped = Stepped { run, step: step.clone(), deed, outcome, until, reason: more.reason.clone() };
     let draft = Draft { content: stepped.into(), marking: None, minutes: 0 };
     let written = incidents.write(more.minutes.ask(person), &args.incident, vec![draft]).await.map_err(refused)?;
@@ -157,22 +160,20 @@ pub(super) async fn run(
 }
 
 /// The run that is meant: the one that was named, else the only one.
-fn run_of(state: &Incident, named: Option<&str>) -> Result<String, Failure> {
+fn run_of(runs: &[Value], named: Option<&str>) -> Result<String, Failure> {
     if let Some(run) = named {
         return Ok(run.to_owned());
     }
-    let mut runs = state.runs.keys();
+    let all: Vec<&str> = runs.iter().filter_map(|run| run.get("run")?.as_str()).collect();
+    let mut runs = all.iter();
     match (runs.next(), runs.next()) {
-        (Some(run), None) => Ok(run.clone()),
+        (Some(run), None) => Ok((*run).to_owned()),
         (None, _) => Err(Failure::usage(
             Problem::new("no process was started here").hint("see `concert process list`, then `start NAME`"),
         )),
-        _ => {
-            let all: Vec<&str> = state.runs.keys().map(String::as_str).collect();
-            Err(Failure::usage(
-                Problem::new("there are several runs").hint(format!("name one with --run: {}", all.join(", "))),
-            ))
-        }
+        _ => Err(Failure::usage(
+            Problem::new("there are several runs").hint(format!("name one with --run: {}", all.join(", "))),
+        )),
     }
 }
 
@@ -181,7 +182,7 @@ async fn start(
     site: &SiteArg,
     incidents: &Incidents,
     ask: Ask<'_>,
-    (name, run): (&str, Option<&str>),
+    (name, run, party): (&str, Option<&str>, &str),
 ) -> Result<Exit, Failure> {
     let loaded = processes::load(&site.dir);
     let found = loaded.all.iter().find(|(process, _)| process.name == name);
@@ -192,18 +193,18 @@ async fn start(
         // The file that would have had it may be the one with a mistake.
         Failure::settings(loaded.problems.iter().cloned().chain([missing]).collect())
     })?;
-    let draft = Draft { content: process.start(run.unwrap_or(name)).into(), marking: None, minutes: 0 };
+    let draft = Draft { content: process.start(run.unwrap_or(name), party).into(), marking: None, minutes: 0 };
     let written = incidents.write(ask, &args.incident, vec![draft]).await.map_err(refused)?;
     print_written(&written, &args.rows())
 }
 
 async fn show(args: &ProcessArgs, incidents: &Incidents, person: &Person) -> Result<Exit, Failure> {
-    let state = incidents.followed(person, &args.incident).await.map_err(refused)?;
+    let runs = incidents.progress(person, &args.incident, wire::now()).await.map_err(refused)?;
     let mut table = args
         .rows()
         .table(&COLUMNS)
         .when_empty("no process is followed; `concert process list` has them, and `... start NAME` begins one");
-    for step in steps_json(&state, wire::now()) {
+    for step in steps_json(runs) {
         table.row(&COLUMNS.map(|name| step.get(name).cloned().unwrap_or_default()))?;
     }
     table.finish()?;

@@ -383,7 +383,7 @@ async fn done(site: &Site, person: &Person, (number, run): (&str, &str), step: &
 
 /// The steps that are ready or done, as they are told by the number of an incident.
 async fn stands(site: &Site, person: &Person, number: &str, now: Time) -> Vec<String> {
-    let rows = steps_json(&site.incidents.followed(person, number).await.unwrap(), now);
+    let rows = steps_json(site.incidents.progress(person, number, now).await.unwrap());
     let of = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     let told = rows.iter().map(|row| [of(row, "run"), of(row, "step"), of(row, "state")].join(" "));
     told.filter(|told| !told.ends_with("waiting") && !told.ends_with("not taken")).collect()

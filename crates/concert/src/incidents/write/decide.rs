@@ -14,7 +14,7 @@ use crate::clocks;
 use crate::incidents::case::Case;
 use crate::incidents::refers::Check;
 use crate::incidents::together::Together;
-use crate::incidents::{Ask, Incidents, Kept, Refused, effort, follow, text};
+use crate::incidents::{Ask, Incidents, Kept, Refused, effort, follow, own_steps, text};
 
 impl Incidents {
     /// Whether what a draft says can be said now.
@@ -53,7 +53,7 @@ impl Incidents {
 
     /// Whether a draft may be written, before the bytes that it is about are taken.
     pub(in crate::incidents) fn admit(&self, person: &Person, case: &Case, draft: &Draft) -> Result<(), Refused> {
-        let (_, decision) = self.decide(person, (case, None), draft, Right::OfContent);
+        let (_, decision) = self.decide(person, (case, None, &Together::default()), draft, Right::OfContent);
         if !decision.allowed {
             return Err(Refused::Denied(decision));
         }
@@ -65,7 +65,7 @@ impl Incidents {
     pub(super) fn decide(
         &self,
         person: &Person,
-        (case, goes_on): (&Case, Option<&Case>),
+        (case, goes_on, together): (&Case, Option<&Case>, &Together),
         draft: &Draft,
         right: Right<'_>,
     ) -> (Action, Decision) {
@@ -78,7 +78,15 @@ impl Incidents {
             Right::OfContent | Right::ByHand(_) => Action::of(&draft.content, person, &works),
             Right::OfReader => Action::See,
         };
-        let decision = may(person, action, Object::Incident(&works));
+        let mut decision = may(person, action, Object::Incident(&works));
+        // Who answers for an affected party does the steps that are its own.
+        if !decision.allowed
+            && goes_on.is_none()
+            && let Content::Stepped(stepped) = &draft.content
+            && let Some(own) = own_steps::decide(person, (&circle, &together.whole(case)), stepped)
+        {
+            decision = own;
+        }
         if decision.allowed && action == Action::Note && is_of_others(person, (case, &circle), &draft.content) {
             return (Action::Conduct, may(person, Action::Conduct, Object::Incident(&circle)));
         }

@@ -48,7 +48,7 @@ impl Story {
             severity: Severity::High,
         };
         story.write(opened);
-        story.write(story.process.start(RUN));
+        story.write(story.process.start(RUN, ""));
         story
     }
 

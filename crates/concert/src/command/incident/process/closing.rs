@@ -47,7 +47,7 @@ const COLUMNS: [&str; 7] = ["run", "step", "title", "state", "note", "question",
 
 /// Each step with how it went and what is asked of it, and what was said already.
 pub(super) fn ask(state: &Incident, run: Option<&str>, rows: &AllRows) -> Result<Exit, Failure> {
-    let name = run_of(state, run)?;
+    let name = run_of(&progress_json(state, wire::now()), run)?;
     let Some(run) = state.runs.get(&name) else {
         return Err(Failure::usage(Problem::new(format!("there is no run `{name}`"))));
     };
@@ -96,7 +96,7 @@ pub(super) async fn answer(
         return Err(Failure::usage(Problem::new("there is no answer").hint(hint)));
     }
     let state = incidents.show(person, &process.incident).await.map_err(refused)?;
-    let run = run_of(&state, args.run.as_deref())?;
+    let run = run_of(&progress_json(&state, wire::now()), args.run.as_deref())?;
     let draft = Draft { content: Answered { run, answers }.into(), marking: None, minutes: 0 };
     let ask = args.minutes.ask(person);
     let written = incidents.write(ask, &process.incident, vec![draft]).await.map_err(refused)?;
