@@ -10,6 +10,7 @@ impl Action {
     pub fn of(content: &Content, person: &Person, circle: &Circle) -> Self {
         match content {
             Content::Opened(_) => Self::Open,
+            Content::Opening(_) => Self::Erase,
             // Time of others is booked by whoever conducts the work.
             Content::Effort(effort) if effort.person != person.name => Self::Conduct,
             // A party says itself how it stands, and hands in what it has; what becomes of either is for others.
@@ -61,7 +62,8 @@ pub fn lets_out(person: &Person, circle: &Circle, marking: &Marking) -> bool {
 }
 
 /// Kinds that are fields of the incident: whoever may see it sees them, however they are marked.
-const FIELDS: [&str; 7] = ["opened/1", "title/1", "classification/1", "severity/1", "status/1", "marking/1", "role/1"];
+const FIELDS: [&str; 8] =
+    ["opened/1", "opening/1", "title/1", "classification/1", "severity/1", "status/1", "marking/1", "role/1"];
 
 /// Whether entries of this kind are fields of the incident.
 pub fn is_field(kind: &str) -> bool {

@@ -724,6 +724,23 @@ contents! {
         /// Why: retention, privacy law.
         reason: String,
     }
+    /// What an incident needs to stand of what it was opened with, whose words were erased.
+    Opening = "opening/1" {
+        /// The site of the chain of the entry that opened it.
+        site: String,
+        /// The place of that entry in the chain.
+        sequence: u64,
+        /// Who opened it.
+        author: String,
+        /// How that entry was marked.
+        marking: Marking,
+        /// The number people say.
+        number: String,
+        /// `classification.type` of the taxonomy, as it was opened.
+        classification: String,
+        /// How bad it was, as it was opened.
+        severity: Severity,
+    }
     /// An entry is marked otherwise than it was written.
     Remarked = "entry-marking/1" {
         /// The site of its chain.
@@ -791,8 +808,9 @@ contents! {
 }
 
 /// Kinds that are written where what they are about is at hand: an incident is opened, and evidence is handled.
-const NOT_BY_HAND: [&str; 10] = [
+const NOT_BY_HAND: [&str; 11] = [
     "opened/1",
+    "opening/1",
     "evidence/1",
     "custody/1",
     "release/1",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::content::{
     Act, ClockStarted, Content, Custody, Delivered, EvidenceAdded, Finding, Happened, Indicated, Joined, MessageKept,
-    PartyStatus, Proposed, Relation, Role, Severity, Status, Task,
+    Opened, Opening, PartyStatus, Proposed, Relation, Role, Severity, Status, Task,
 };
 use super::journal::{Body, Entry, Header, Stamp};
 use super::mail::Sort;
@@ -228,7 +228,8 @@ impl Incident {
         entries.dedup_by_key(|entry| order(entry));
         let mut incident = Self::default();
         let moved = moved(&entries);
-        let marks = marks(entries.iter().filter_map(|entry| Some((&entry.header, entry.body.as_ref()?))));
+        let bodies = || entries.iter().filter_map(|entry| Some((&entry.header, entry.body.as_ref()?)));
+        let (marks, openings) = (marks(bodies()), openings(bodies()));
         for Entry { header, body } in entries {
             if moved.contains(&place(header)) {
                 incident.pass(header);
@@ -239,7 +240,13 @@ impl Incident {
                 marking: marks.get(&place(header)).unwrap_or(&body.marking),
                 content: Content::read(&body.kind, &body.content),
             });
-            incident.apply(header, said);
+            let opening = openings.get(&place(header));
+            let stands = opening.map(|opening| Said {
+                author: &opening.author,
+                marking: marks.get(&place(header)).unwrap_or(&opening.marking),
+                content: opening.opened().into(),
+            });
+            incident.apply(header, said.or(stands));
         }
         incident
     }
@@ -375,6 +382,8 @@ impl Incident {
             Content::TellingHeld(held) if held.held => drop(self.held.insert(held.party, held.reason)),
             Content::TellingHeld(held) => drop(self.held.remove(&held.party)),
             Content::TellingOrdered(order) => self.order = order.parties,
+            // What stands of an opening is taken up where that was.
+            Content::Opening(_) => {}
             Content::Note(_) | Content::Decision(_) | Content::Erased(_) | Content::Remarked(_) => {}
             Content::Unknown => self.unknown += 1,
         }
@@ -558,6 +567,30 @@ pub fn marks<'e>(entries: impl Iterator<Item = (&'e Header, &'e Body)>) -> BTree
     said.collect()
 }
 
+/// The title of an incident whose opening was erased, until it gets another one.
+pub const TITLE_ERASED: &str = "(title erased)";
+
+impl Opening {
+    /// What the incident was opened with, without its words.
+    pub fn opened(&self) -> Opened {
+        let (number, classification) = (self.number.clone(), self.classification.clone());
+        Opened { number, title: TITLE_ERASED.to_owned(), classification, severity: self.severity }
+    }
+}
+
+/// What stands of openings whose words were erased, by their places. Of its own chain alone a site says so.
+pub fn openings<'e>(entries: impl Iterator<Item = (&'e Header, &'e Body)>) -> BTreeMap<String, Opening> {
+    let said = entries.filter(|(_, body)| body.kind == "opening/1").filter_map(|(header, body)| {
+        match Content::read(&body.kind, &body.content) {
+            Content::Opening(one) if one.site == header.site.to_string() => {
+                Some((format!("{}:{}", one.site, one.sequence), one))
+            }
+            _ => None,
+        }
+    });
+    said.collect()
+}
+
 /// Which of these entries show elsewhere. They must be in order.
 fn moved(entries: &[&Entry]) -> BTreeSet<String> {
     let mut joins = Incident::default();
@@ -601,7 +634,7 @@ pub use names::Names;
 
 #[cfg(test)]
 mod tests {
-    use super::super::content::{Joined, Moved, Note, Opened, PartyMoved, RoleMoved, Standing};
+    use super::super::content::{Joined, Moved, Note, PartyMoved, RoleMoved, Standing};
     use super::super::journal::{Body, JournalKey, Tip, hex};
     use super::super::marking::Tlp;
     use super::*;
@@ -819,6 +852,43 @@ mod tests {
             all.push(next(PartyMoved { party: party.clone(), status, text: String::new() }.into()));
             assert_eq!(Incident::fold(&all).parties["Net"].is_own_word, want, "{status:?}");
         }
+    }
+
+    /// INVARIANT: an incident whose opening was erased stands with its number, marking, type, severity and opener, whatever
+    /// came between and in whatever order; by no other site's word, and no longer than the opening itself is gone.
+    #[test]
+    fn an_incident_stands_when_its_opening_was_erased() {
+        let mut entries = entries();
+        let whole = Incident::fold(&entries);
+        let (key, site) = (JournalKey::of(b"one"), entries[0].header.site.to_string());
+        let last = |entries: &[Entry]| {
+            let last = entries.iter().rfind(|entry| entry.header.site == key.site()).unwrap();
+            Tip { sequence: last.header.sequence, hash: last.header.hash().unwrap() }
+        };
+        let marking = Marking { parties: vec!["Net".into()], ..Marking::of(Tlp::AmberStrict) };
+        let opening = Opening {
+            site,
+            sequence: 1,
+            author: "zoe".into(),
+            marking: marking.clone(),
+            number: whole.number.clone(),
+            classification: whole.classification.clone(),
+            severity: whole.severity,
+        };
+        let stamp = Stamp { time: Time(9_000_000_000_000), tick: 0 };
+        let forged = write(&JournalKey::of(b"two"), &mut Tip::default(), stamp, opening.clone().into());
+        let mut tip = last(&entries);
+        let stands = write(&key, &mut tip, stamp, opening.into());
+        entries[0].body = None;
+        let gone = Incident::fold(entries.iter().chain([&forged]));
+        assert_eq!((gone.number.as_str(), gone.marking.clone()), ("", None));
+        let state = Incident::fold(entries.iter().rev().chain([&stands]));
+        assert_eq!(
+            (state.title.as_str(), state.opener.as_str(), &state.marking),
+            (TITLE_ERASED, "zoe", &Some(marking))
+        );
+        assert_eq!((&state.number, state.opened), (&whole.number, whole.opened));
+        assert_eq!((state.status, state.severity, &state.roles), (whole.status, whole.severity, &whole.roles));
     }
 
     #[test]

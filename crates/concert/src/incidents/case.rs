@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use concert_model::Time;
 use concert_model::access::{Action, Circle, Object, Person, is_field, may, sees_speakers};
-use concert_model::incident::content::Content;
-use concert_model::incident::fold::{Incident, Said, marks, order, place};
+use concert_model::incident::content::{Content, Opening};
+use concert_model::incident::fold::{Incident, Said, marks, openings, order, place};
 use concert_model::incident::journal::{Body, Header};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_pipeline::observables::Observable;
@@ -33,19 +33,21 @@ pub struct Kept {
     values: OnceLock<Box<[Observable]>>,
     /// How it was marked when it was signed, where it is marked otherwise by now.
     signed: Option<Marking>,
+    /// Whether the body was erased and what it says is what stands of it.
+    stands: bool,
 }
 
 impl Kept {
     /// An entry as it was read.
     pub(super) fn new(seq: u64, header: Header, body: Option<(Body, Content)>) -> Self {
         let alike = sight::alike(Sight::of(body.as_ref()));
-        Self { seq, header, body, alike, values: OnceLock::new(), signed: None }
+        Self { seq, header, body, alike, values: OnceLock::new(), signed: None, stands: false }
     }
 
     /// The same entry with another body, which the same people see.
     pub(super) fn with(&self, body: (Body, Content)) -> Self {
         let (seq, header, alike, signed) = (self.seq, self.header.clone(), self.alike, self.signed.clone());
-        Self { seq, header, body: Some(body), alike, values: OnceLock::new(), signed }
+        Self { seq, header, body: Some(body), alike, values: OnceLock::new(), signed, stands: self.stands }
     }
 
     /// The same entry marked otherwise than it was written.
@@ -53,7 +55,22 @@ impl Kept {
         let Some((body, content)) = &self.body else { return Self::new(self.seq, self.header.clone(), None) };
         let signed = Some(self.signed.as_ref().unwrap_or(&body.marking).clone());
         let body = Body { marking: marking.clone(), ..body.clone() };
-        Self { signed, ..Self::new(self.seq, self.header.clone(), Some((body, content.clone()))) }
+        let stands = self.stands;
+        Self { signed, stands, ..Self::new(self.seq, self.header.clone(), Some((body, content.clone()))) }
+    }
+
+    /// The entry that opened an incident, with what stands of it since its body was erased.
+    fn standing(&self, opening: &Opening) -> Option<Self> {
+        let opened = Content::from(opening.opened());
+        let (kind, content) = opened.write()?;
+        let (author, marking) = (opening.author.clone(), opening.marking.clone());
+        let body = Body { author, kind: kind.to_owned(), marking, content, salt: String::new() };
+        Some(Self { stands: true, ..Self::new(self.seq, self.header.clone(), Some((body, opened))) })
+    }
+
+    /// Whether its body was erased, whatever stands of it.
+    pub(super) fn is_erased(&self) -> bool {
+        self.stands || self.body.is_none()
     }
 
     /// How it is marked where that is not as it was written.
@@ -68,7 +85,7 @@ impl Kept {
 
     /// Its body as it was signed.
     pub(super) fn signed_text(&self) -> Option<String> {
-        let (body, _) = self.body.as_ref()?;
+        let (body, _) = self.body.as_ref().filter(|_| !self.stands)?;
         match &self.signed {
             None => body.text().ok(),
             Some(was) => Body { marking: was.clone(), ..body.clone() }.text().ok(),
@@ -181,6 +198,16 @@ pub(super) fn changes_sight(kept: &Kept) -> bool {
     kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content) || changes(content))
 }
 
+/// Gives back to openings that were erased what stands of them.
+fn stand(entries: &mut [Arc<Kept>]) {
+    let openings = openings(entries.iter().filter_map(|kept| Some((&kept.header, &kept.body.as_ref()?.0))));
+    for kept in entries.iter_mut().filter(|kept| !openings.is_empty() && kept.body.is_none()) {
+        if let Some(standing) = openings.get(&place(&kept.header)).and_then(|opening| kept.standing(opening)) {
+            *kept = Arc::new(standing);
+        }
+    }
+}
+
 /// Marks entries as they are marked by now, and gives how. They must be in order.
 fn mark(entries: &mut [Arc<Kept>]) -> BTreeMap<String, Marking> {
     let marks = marks(entries.iter().filter_map(|kept| Some((&kept.header, &kept.body.as_ref()?.0))));
@@ -255,7 +282,7 @@ impl Case {
             |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Joined(other))) if other.as_what == "split-to");
         let splits = came.iter().any(moves);
         let is_marked = |kept: &Arc<Kept>| !self.marks.is_empty() && self.marks.contains_key(&place(&kept.header));
-        let says_so = |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Remarked(_))));
+        let says_so = |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Remarked(_) | Content::Opening(_))));
         let remarks = came.iter().any(|kept| says_so(kept) || is_marked(kept));
         let in_order = !remarks && came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
         if in_order {
@@ -267,6 +294,7 @@ impl Case {
             // Another site wrote meanwhile, or something is marked otherwise: whatever holds is worked out anew.
             let mut all: Vec<Arc<Kept>> = self.entries.iter().cloned().chain(came).collect();
             all.sort_by_key(|kept| order(&kept.header));
+            stand(&mut all);
             self.marks = mark(&mut all);
             self.head = Incident::default();
             self.examples.clear();

@@ -75,7 +75,8 @@ impl Incidents {
                     let (site, marked) = (kept.header.site.to_string(), json!(marking).to_string());
                     incidents::mark_entry(&mut change, id, (&site, kept.header.sequence), &marked).await?;
                 }
-                if let Some((_, content)) = &kept.body {
+                // By what stands of an opening nothing is found.
+                if let Some((_, content)) = kept.body.as_ref().filter(|_| !kept.is_erased()) {
                     findable.push((kept.seq, id.as_str(), text::findable(content)));
                 }
             }
@@ -211,8 +212,10 @@ struct Verified {
 /// The number that the first entry of an incident says.
 fn number_in(rows: &[EntryRow]) -> Option<String> {
     let bodies = rows.iter().filter_map(|row| row.body.as_deref());
-    let opening =
-        bodies.filter(|body| body.contains("\"kind\":\"opened/1\"")).find_map(|body| Body::read(body).ok())?;
+    // Of an opening that was erased another entry says it.
+    let says_it =
+        |body: &&str| ["opened/1", "opening/1"].iter().any(|kind| body.contains(&format!("\"kind\":\"{kind}\"")));
+    let opening = bodies.filter(says_it).find_map(|body| Body::read(body).ok())?;
     opening.content.get("number")?.as_str().map(str::to_owned)
 }
 

@@ -181,12 +181,12 @@ pub(super) fn opened_up(case: &Case, drafts: &[Draft]) -> Option<Problem> {
     let count = case.entries.iter().filter(is_opened).count();
     let what = format!("titles and reasons that were written for fewer people are read by more now: {count} in all");
     let problem = Problem::new(what);
-    let hint = "`concert incident log N --kind opened,title,status,marking` shows them; what a later one replaced can be erased";
+    let hint = "`concert incident log N --kind opened,title,status,marking` shows them; what a later one replaced can be erased, and what the incident was opened with";
     (count > 0).then(|| problem.hint(hint))
 }
 
-/// Whether a later entry of the same kind took the place of a field. A role is another for each person, and what an
-/// incident was opened with stays.
+/// Whether a later entry of the same kind took the place of a field. A role is another for each person, and of what an
+/// incident was opened with something stands.
 pub(super) fn is_replaced(case: &Case, erased: &Erased) -> bool {
     let is_it =
         |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;

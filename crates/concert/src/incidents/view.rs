@@ -32,9 +32,10 @@ pub fn entry_json(kept: &Kept) -> Value {
         "site": header.site.to_string(),
         "sequence": header.sequence,
         "time": header.stamp.time.to_string(),
-        "sealed": kept.body.is_none(),
+        "sealed": kept.is_erased(),
     });
-    if let (Some((body, _)), Some(members)) = (&kept.body, entry.as_object_mut()) {
+    let said = kept.body.as_ref().filter(|_| !kept.is_erased());
+    if let (Some((body, _)), Some(members)) = (said, entry.as_object_mut()) {
         members.insert("author".into(), json!(body.author));
         members.insert("kind".into(), json!(body.kind));
         members.insert("marking".into(), json!(body.marking));

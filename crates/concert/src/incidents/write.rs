@@ -429,7 +429,9 @@ impl Incidents {
             }
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
             if let Content::Erased(erased) = &draft.content {
-                case = self.erase(change, ask.person, case, erased).await?;
+                let (left, entries) = self.erase(change, ask, case, erased).await?;
+                case = left;
+                all.extend(entries);
             }
             let before = case.last;
             let remarked = match &draft.content {

@@ -127,6 +127,43 @@ fn what_was_erased_stands_in_no_file() {
     assert_eq!(has(), Vec::<std::path::PathBuf>::new());
 }
 
+/// INVARIANT: what an incident was opened with can be erased, words and all; it stands with its number, type, severity and
+/// marking, for the same people, and its journal is as it should be.
+#[test]
+fn an_incident_stands_without_the_words_it_was_opened_with() {
+    let site = Site::new();
+    let number = site.open("Stolen by unmistakable77");
+    let shown = || site.incident(&["show", &number, "--format", "json"]).remove(0);
+    let (before, opening) = (shown(), site.entries(&number).remove(0));
+    site.incident(&["erase", &number, &opening, "--reason", "privacy law"]);
+    let after = shown();
+    assert_eq!(after["title"], "(title erased)");
+    for member in ["number", "classification", "severity", "marking", "opened", "opener", "roles", "status"] {
+        assert_eq!(after[member], before[member], "{member}");
+    }
+    let holds = |path: &std::path::PathBuf| {
+        path.is_file() && std::fs::read(path).unwrap().windows(14).any(|bytes| bytes == b"unmistakable77")
+    };
+    let files = || std::fs::read_dir(site.path().join("data")).unwrap().flatten().map(|entry| entry.path());
+    assert_eq!(files().filter(holds).collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(site.run(&["verify"]).0, 0);
+    let (good, said) = site.python(VERIFIER, &site.exported(&number));
+    // Opened and coordinator, what stands, and that it was erased.
+    assert_eq!((good, said.as_str()), (true, "4"));
+    let listed = site.incident(&["list"]);
+    assert_eq!((&listed[0]["title"], &listed[0]["number"]), (&json!("(title erased)"), &json!(number)));
+    // Nor is it erased twice, nor what stands of it.
+    for entry in [&opening, &site.entries(&number)[2]] {
+        let (code, _, err) = site.run(&["incident", "erase", &number, entry, "--reason", "x"]);
+        assert!(code == 2 && (err.contains("its body is gone") || err.contains("stays")), "{err}");
+    }
+    // Whatever is made anew from the journal is the same, and the incident goes on.
+    site.incident(&["rebuild"]);
+    site.incident(&["write", &number, "title", "title=Stolen"]);
+    assert_eq!(shown()["title"], "Stolen");
+    assert_eq!(site.run(&["verify"]).0, 0);
+}
+
 /// INVARIANT: the manual is enough to verify a journal without Concert.
 #[test]
 fn a_second_verifier_agrees() {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use concert_model::access::{Circle, Person, is_field};
-use concert_model::incident::content::{Content, Erased};
+use concert_model::access::{Circle, is_field};
+use concert_model::incident::content::{Content, Erased, Opened, Opening};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::place;
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
@@ -23,21 +23,31 @@ impl Incidents {
     pub(super) async fn erase(
         &self,
         change: &mut Change<'_>,
-        person: &Person,
+        ask: Ask<'_>,
         case: Case,
         erased: &Erased,
-    ) -> Result<Case, Refused> {
+    ) -> Result<(Case, Vec<Value>), Refused> {
         let circle = self.circle(&case);
         let is_it =
             |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;
-        let kept = case.entries.iter().find(is_it).filter(|kept| case.shows(&circle, person, kept));
-        let Some((body, _)) = kept.and_then(|kept| kept.body.as_ref()) else {
+        let kept = case.entries.iter().find(is_it).filter(|kept| case.shows(&circle, ask.person, kept));
+        let Some((kept, (body, said))) = kept.and_then(|kept| Some((kept, kept.body.as_ref()?))) else {
             return Err(absent("there is no such entry, or its body is gone"));
         };
-        if is_field(&body.kind) && !titles::is_replaced(&case, erased) {
+        if kept.is_erased() {
+            return Err(absent("there is no such entry, or its body is gone"));
+        }
+        // Without it the incident would have neither number nor marking.
+        if body.kind == "opening/1" {
+            return Err(wrong("what stands of the opening of an incident stays"));
+        }
+        let opening = match said {
+            Content::Opened(opened) => Some(standing(kept, body, opened)),
+            _ => None,
+        };
+        if is_field(&body.kind) && opening.is_none() && !titles::is_replaced(&case, erased) {
             let problem = Problem::new("fields of an incident are changed, not erased");
             let hint = match body.kind.as_str() {
-                "opened/1" => "what an incident was opened with stays; a later title takes its place in lists",
                 "status/1" => {
                     "write the same status once more, without its reason (open first what is closed); then this one can be erased"
                 }
@@ -59,11 +69,19 @@ impl Incidents {
         if let Content::MessageKept(message) = Content::read(&body.kind, &body.content) {
             messages::forget(change, &message.notice, message.mail).await?;
         }
+        // What it needs to stand is written first, so that the incident is never without it.
+        let (case, written) = match opening {
+            Some(opening) => {
+                let draft = Draft { content: opening.into(), marking: None, minutes: 0 };
+                self.sign(change, ask, case, vec![draft]).await?
+            }
+            None => (case, Vec::new()),
+        };
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let rows = incidents::entries_in(change, &case.id, 0).await?;
         let case = Case::new(&case.id, rows);
         incidents::touch_anew(change, &case.id, &case.touched()).await?;
-        Ok(case)
+        Ok((case, written))
     }
 
     /// Signs drafts that were decided about and keeps them, with what is found by searching.
@@ -149,6 +167,19 @@ impl Incidents {
     /// How an incident stands, for lists.
     pub(in crate::incidents) fn head_of(&self, case: &Case) -> Head {
         head_of(case, &self.circle(case))
+    }
+}
+
+/// What an incident needs to stand of the entry that opened it.
+fn standing(kept: &Kept, body: &Body, opened: &Opened) -> Opening {
+    Opening {
+        site: kept.header.site.to_string(),
+        sequence: kept.header.sequence,
+        author: body.author.clone(),
+        marking: kept.signed_marking().unwrap_or(&body.marking).clone(),
+        number: opened.number.clone(),
+        classification: opened.classification.clone(),
+        severity: opened.severity,
     }
 }
 
