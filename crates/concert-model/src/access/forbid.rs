@@ -82,7 +82,7 @@ pub fn can_be_forbidden(action: Action) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Circle, Kept, may};
+    use super::super::{Circle, Kept, forbidden, may};
     use super::*;
     use crate::incident::marking::Marking;
     use crate::user::Standing;
@@ -149,6 +149,24 @@ mod tests {
         let all = Forbids(vec![Forbid::default()]);
         assert!(may(&all.on(Person::operator("root")), Action::Note, Object::Incident(&strict)).allowed);
         assert!(!may(&all.on(handler("eva")), Action::Open, Object::Site).allowed);
+    }
+
+    #[test]
+    fn what_is_marked_strictly_in_an_open_incident_is_as_strict_as_it_is_marked() {
+        let forbid = Forbid { above: Some(Tlp::Amber), ..Forbid::default() };
+        let (amber, strict) = (circle(Tlp::Amber, "Net A"), circle(Tlp::AmberStrict, "Net A"));
+        let markings = [Marking::of(Tlp::Green), Marking::of(Tlp::AmberStrict)];
+        for (circle, marking, want) in
+            [(&amber, &markings[0], true), (&amber, &markings[1], false), (&strict, &markings[0], false)]
+        {
+            let item = Object::Item { circle, marking, author: "eva" };
+            let step = Object::Step { circle, marking, author: "eva", role: None, party: None };
+            for object in [item, step] {
+                assert_eq!(both(&forbid, Action::See, object), (want, want), "{object:?}");
+                let eva = Forbids(vec![forbid.clone()]).on(handler("eva"));
+                assert_eq!(forbidden(&eva, Action::Release, object).is_none(), want, "{object:?}");
+            }
+        }
     }
 
     #[test]

@@ -21,7 +21,8 @@ use crate::user::Standing;
 
 pub use forbid::{Forbid, Forbids, can_be_forbidden};
 pub use rules::{
-    ALL_SCOPES, cleared, lacks_scope, lets_in, may, reads_for, sees_flow, sees_speakers, sees_standing, tells_flow,
+    ALL_SCOPES, cleared, forbidden, lacks_scope, lets_in, may, reads_for, sees_flow, sees_speakers, sees_standing,
+    tells_flow,
 };
 pub use writes::{is_field, lets_out};
 

@@ -53,14 +53,8 @@ pub fn may(person: &Person, action: Action, object: Object<'_>) -> Decision {
     if let Some(decision) = lacks_scope(person, action) {
         return decision;
     }
-    // What is forbidden of an incident is forbidden of all that is in it.
-    let around = match object {
-        Object::Item { circle, .. } | Object::Step { circle, .. } => Object::Incident(circle),
-        other => other,
-    };
-    let holds = |forbid: &&Forbid| forbid.holds(action, object) || forbid.holds(action, around);
-    if let Some(forbid) = person.forbidden.iter().find(holds) {
-        return Decision::no("forbidden", format!("this site forbids it: {}", forbid.name));
+    if let Some(decision) = forbidden(person, action, object) {
+        return decision;
     }
     match object {
         Object::Site => at_site(person, action, &[]),
@@ -95,6 +89,19 @@ pub fn lacks_scope(person: &Person, action: Action) -> Option<Decision> {
     let scopes = person.scopes.as_ref()?;
     let has = scopes.contains(action.scope()) || scopes.contains(ALL_SCOPES);
     (!has).then(|| Decision::no("token", format!("the token lacks the scope {}", action.scope())))
+}
+
+/// The decision by which the site forbids something. What is forbidden of an incident is forbidden of all that is in it.
+///
+/// Whoever writes is asked about the incident; of what is written, or is about something in it, the own marking counts too.
+pub fn forbidden(person: &Person, action: Action, object: Object<'_>) -> Option<Decision> {
+    let around = match object {
+        Object::Item { circle, .. } | Object::Step { circle, .. } => Object::Incident(circle),
+        other => other,
+    };
+    let holds = |forbid: &&Forbid| forbid.holds(action, object) || forbid.holds(action, around);
+    let forbid = person.forbidden.iter().find(holds).filter(|_| !person.is_operator)?;
+    Some(Decision::no("forbidden", format!("this site forbids it: {}", forbid.name)))
 }
 
 /// Whether one of these standing roles is held, for everything or for one of the constituencies.

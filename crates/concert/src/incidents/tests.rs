@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use concert_model::access::{Action, Object, may};
+use concert_model::access::{Action, Forbid, Object, may};
 use concert_model::incident::content::{
-    ClockStarted, Content, Effort, Erased, Finding, HostHeld, Indicated, Marked, Moved, NeighbourNamed, Note,
+    Act, ClockStarted, Content, Effort, Erased, Finding, HostHeld, Indicated, Marked, Moved, NeighbourNamed, Note,
     PartyMoved, PartyStatus, Relation, Role, RoleMoved, Severity, Status, Task, TellingHeld, TellingOrdered, Titled,
 };
 use concert_model::incident::draft::{Draft, NewIncident};
@@ -1028,6 +1028,53 @@ async fn what_was_written_for_fewer_people_is_warned_of_and_can_be_erased_once_i
     assert_eq!(site.incidents.show(&operator, &number).await.unwrap().title, "Waltz");
     // The journal is as it should be.
     assert_eq!(verify_journals(&site.incidents.store).await.unwrap().problems, []);
+}
+
+/// INVARIANT: what a site forbids of what is marked strictly goes by the marking of an entry and of evidence, also in an
+/// incident that is marked more openly.
+#[tokio::test]
+async fn what_is_forbidden_by_a_label_goes_by_that_of_the_thing_itself() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let forbid = |action| Forbid {
+        name: "not strictly".into(),
+        actions: BTreeSet::from([action]),
+        above: Some(Tlp::Amber),
+        ..Forbid::default()
+    };
+    let forbids = Forbids([Action::Note, Action::Erase, Action::Release].map(forbid).to_vec());
+    let ben = forbids.on(user("ben", &["handler"], Tlp::Red));
+    let number = site.incidents.open(Ask::new(&anna, NOW), new("x", Marking::of(Tlp::Amber), Vec::new())).await;
+    let number = number.unwrap().number;
+    let role = RoleMoved { role: Role::SiteLead, person: "ben".into(), party: String::new(), holds: true };
+    let write = async |who: &Person, draft| site.incidents.write(Ask::new(who, NOW), &number, vec![draft]).await;
+    write(&anna, draft(role, None)).await.unwrap();
+    let strict = || Some(Marking::of(Tlp::AmberStrict));
+    let denied = |done: &Result<Written, Refused>| match done {
+        Err(Refused::Denied(decision)) => decision.policy,
+        _ => "",
+    };
+    assert_eq!(denied(&write(&ben, note("open", None)).await), "");
+    assert_eq!(denied(&write(&ben, note("strict", strict())).await), "forbidden");
+    let by_anna = [note("open", None), note("strict", strict())];
+    let mut seqs = Vec::new();
+    for one in by_anna {
+        seqs.push(write(&anna, one).await.unwrap().entries[0]["seq"].as_u64().unwrap());
+    }
+    let erase = async |seq| site.incidents.erase_entry(Ask::new(&ben, NOW), &number, seq, "x").await;
+    assert_eq!([denied(&erase(seqs[0]).await), denied(&erase(seqs[1]).await)], ["", "forbidden"]);
+    write(&anna, draft(PartyMoved { party: "Net A".into(), status: PartyStatus::Told, text: String::new() }, None))
+        .await
+        .unwrap();
+    for (marking, want) in [(None, ""), (strict(), "forbidden")] {
+        let handling = Handling { act: Act::Collected, whom: String::new(), place: "x".into(), reason: "x".into() };
+        let (name, text) = (format!("{want}.log"), String::new());
+        let new = NewEvidence { name, text, marking, handling };
+        let bytes = if want.is_empty() { &b"open"[..] } else { &b"strict"[..] };
+        let sha256 = site.incidents.add(Ask::new(&anna, NOW), &number, new, bytes).await.unwrap().sha256;
+        let released = site.incidents.release(Ask::new(&ben, NOW), &number, &sha256, "Net A", "asked").await;
+        assert_eq!(denied(&released.map(|(written, _)| written)), want);
+    }
 }
 
 /// What an earlier build derived from journals says less: it is made anew when this one begins, once.

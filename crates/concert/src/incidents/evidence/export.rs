@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Object, Person, may};
+use concert_model::access::{Action, Circle, Object, Person, forbidden, may};
 use concert_model::incident::content::Act;
 use concert_model::incident::content::Content;
 use concert_model::incident::draft::DRAFTS_MAX;
@@ -129,9 +129,12 @@ impl Incidents {
         if party.is_some() {
             Self::may_release(person, &circle)?;
         }
-        let part = |case: &Case, circle: &Circle| Part {
-            id: case.id.clone(),
-            wanted: chosen(&case.state_for(circle, person), party),
+        let part = |case: &Case, circle: &Circle| {
+            let state = case.state_for(circle, person);
+            let mut wanted = chosen(&state, party);
+            // What the site forbids to be released goes by how the evidence itself is marked.
+            wanted.retain(|sha256| party.is_none() || !forbids_release(person, circle, &state, sha256));
+            Part { id: case.id.clone(), wanted }
         };
         let (mut parts, mut merged) = (vec![part(&case, &circle)], Vec::new());
         let sources = self.sources(person, &case).await?;
@@ -289,6 +292,13 @@ impl Contents {
             self.files.insert(sha256, file);
         }
     }
+}
+
+/// Whether the site forbids that a person lets a piece of evidence out.
+fn forbids_release(person: &Person, circle: &Circle, state: &Incident, sha256: &str) -> bool {
+    let marking = state.evidence.get(sha256).and_then(marking_of);
+    let item = marking.as_ref().map(|marking| Object::Item { circle, marking, author: "" });
+    item.is_some_and(|item| forbidden(person, Action::Release, item).is_some())
 }
 
 /// Evidence whose bytes are there, by its hash: all, or what was released to a party.

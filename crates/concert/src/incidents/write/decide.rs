@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use concert_model::Problem;
-use concert_model::access::{Action, Circle, Decision, Object, Person, is_field, lets_in, lets_out, may};
+use concert_model::access::{Action, Circle, Decision, Object, Person, forbidden, is_field, lets_in, lets_out, may};
 use concert_model::incident::Status;
 use concert_model::incident::content::{Content, Remarked};
 use concert_model::incident::draft::Draft;
+use concert_model::incident::marking::Marking;
 
 use super::remark::of_evidence;
 use super::{Right, wrong};
@@ -90,6 +91,13 @@ impl Incidents {
         if decision.allowed && action == Action::Note && is_of_others(person, (case, &circle), &draft.content) {
             return (Action::Conduct, may(person, Action::Conduct, Object::Incident(&circle)));
         }
+        // What a site forbids by a label goes by that of the thing itself too.
+        let own = |marking| Object::Item { circle: &circle, marking, author: &person.name };
+        let mut about = about(person, (case, &circle), draft).into_iter();
+        if let Some(no) = about.find_map(|marking| forbidden(person, action, own(marking))).filter(|_| decision.allowed)
+        {
+            return (action, no);
+        }
         // An entry that more may read than the incident lets out what is in it. Mail asks in a place of its own.
         let is_wider = draft.marking.as_ref().is_some_and(|own| lets_out(person, &circle, own));
         let is_marked_by_hand = matches!(right, Right::ByHand(_)) || matches!(draft.content, Content::EvidenceAdded(_));
@@ -111,6 +119,21 @@ impl Incidents {
     }
 }
 
+/// How that is marked which a draft writes, or erases as far as the person sees it.
+fn about<'d>(person: &Person, (case, circle): (&'d Case, &Circle), draft: &'d Draft) -> Vec<&'d Marking> {
+    let erased = match &draft.content {
+        Content::Erased(one) => case.entries.iter().find(|kept| is_at(kept, &one.site, one.sequence)),
+        _ => None,
+    };
+    let erased = erased.filter(|kept| case.shows(circle, person, kept));
+    draft.marking.iter().chain(erased.and_then(|kept| kept.marking())).collect()
+}
+
+/// Whether an entry is at this place of a chain.
+fn is_at(kept: &Kept, site: &str, sequence: u64) -> bool {
+    kept.header.site.to_string() == site && kept.header.sequence == sequence
+}
+
 /// Whether something is written about evidence that others brought, as far as a person sees it: where it was got is said by
 /// who brings it.
 fn is_of_others(person: &Person, (case, circle): (&Case, &Circle), content: &Content) -> bool {
@@ -127,8 +150,11 @@ fn is_of_others(person: &Person, (case, circle): (&Case, &Circle), content: &Con
 /// Whether an entry may be marked otherwise: by the rules for the entry, and where it is let out of the incident, by those
 /// for letting out.
 fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Remarked) -> (Action, Decision) {
-    let is_it = |kept: &&Arc<Kept>| kept.header.site.to_string() == one.site && kept.header.sequence == one.sequence;
-    let found = case.entries.iter().find(is_it).and_then(|kept| Some((kept, kept.body.as_ref()?)));
+    let found = case
+        .entries
+        .iter()
+        .find(|kept| is_at(kept, &one.site, one.sequence))
+        .and_then(|kept| Some((kept, kept.body.as_ref()?)));
     let Some((kept, (body, content))) = found else {
         return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));
     };
