@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::audit::Reads;
 use super::case::Case;
 use super::read::{CLOSED, circle_of};
-use super::together::{Source, bodies};
+use super::together::{Source, shown};
 use super::{Incidents, Refused, known, text, titles};
 
 /// Most mails that wait which are listed; the rest comes up when they are sorted.
@@ -219,7 +219,6 @@ impl Incidents {
         let open = marked_up_to(&state.marking, ask.titles);
         for due in all {
             let Some(ahead) = stage(&due, ask.ahead_seconds, now) else { continue };
-            let is_named = open && marked_up_to(&made(&case, &sources, &state, &due), ask.titles);
             let mut receivers = Vec::new();
             for (name, person) in due.persons.iter().filter_map(|name| ask.persons.get_key_value(name)) {
                 if !seen.contains_key(name.as_str()) {
@@ -240,12 +239,17 @@ impl Incidents {
                 Some(person) => titles::read(&case, &circle, person, &state.title),
                 None => state.title.clone(),
             };
-            reminders.extend(receivers.into_iter().map(|(receiver, due)| Reminder {
+            // By what each receiver sees: that there is more of that name is not told by leaving it out.
+            let is_named = |receiver: &str| {
+                let made = made((&case, &circle), (&sources, ask.persons.get(receiver)), &state, &due);
+                open && marked_up_to(&made, ask.titles)
+            };
+            reminders.extend(receivers.into_iter().map(|(receiver, own)| Reminder {
                 incident: [case.id.clone(), state.number.clone()],
                 title: open.then(|| title_for(&receiver)),
+                is_named: is_named(&receiver),
                 receiver,
-                due,
-                is_named,
+                due: own,
                 ahead,
             }));
         }
@@ -308,8 +312,13 @@ fn marked_up_to(marking: &Option<Marking>, tlp: Tlp) -> bool {
     marking.as_ref().is_some_and(is_open)
 }
 
-/// The marking of the entry that made a thing.
-fn made(case: &Case, sources: &[Source], state: &Incident, due: &Due) -> Option<Marking> {
+/// The marking of the entry that made a thing, as far as a reader sees such; of all where nobody is asked.
+fn made(
+    own: (&Case, &Circle),
+    (sources, reader): (&[Source], Option<&Person>),
+    state: &Incident,
+    due: &Due,
+) -> Option<Marking> {
     let run = due.name.rsplit_once('/').map_or("", |(run, _)| run);
     // A run that another incident shows here has another name there.
     let home = state.runs.get(run).and_then(|run| run.home.as_ref());
@@ -324,7 +333,8 @@ fn made(case: &Case, sources: &[Source], state: &Incident, due: &Due) -> Option<
         _ => false,
     };
     // Of several that name it the strictest counts: an earlier title may be a later one.
-    bodies(case, sources)
+    shown(own, sources, reader)
+        .filter_map(|kept| kept.body.as_ref())
         .filter(|(_, content)| makes(content))
         .map(|(body, _)| body.marking.clone())
         .max_by_key(|one| (one.tlp, !one.compartment.is_empty(), !one.persons.is_empty()))

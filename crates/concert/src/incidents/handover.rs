@@ -10,7 +10,7 @@ use concert_model::incident::marking::Marking;
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::together::{Source, seen_with};
+use super::together::{Source, seen_with, shown};
 use super::write::{Right, wrong};
 use super::{Ask, Incidents, Refused, Written};
 
@@ -67,9 +67,8 @@ impl Moving {
         for task in open {
             let is_it = |content: &Content| matches!(content, Content::Task(other) if other == task);
             // The same may be written again for others, marked in another way. What shows here of another incident is as
-            // the person sees it there.
-            let others = sources.iter().flat_map(|source| source.case.seen_by(&source.circle, asker));
-            let seen = others.chain(case.seen_by(circle, asker)).filter_map(|kept| kept.body.as_ref());
+            // the person sees it there; what of that does not show here says nothing of it.
+            let seen = shown((case, circle), sources, Some(asker)).filter_map(|kept| kept.body.as_ref());
             let marking = seen.filter(|(_, content)| is_it(content)).last().map(|(body, _)| &body.marking);
             tasks.extend(marking.map(|marking| (task.clone(), marking.clone())));
         }

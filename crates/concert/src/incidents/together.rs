@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use concert_model::Problem;
 use concert_model::access::{Action, Circle, Object, Person, may};
-use concert_model::incident::content::Content;
-use concert_model::incident::fold::{Incident, Letter};
+use concert_model::incident::fold::{Incident, Letter, place};
 use concert_store::records::Change;
 
 use super::case::{Case, Kept};
@@ -243,11 +242,31 @@ impl Incidents {
     }
 }
 
-/// Bodies of an incident and of what shows in it.
-pub(super) fn bodies<'c>(
-    case: &'c Case,
+/// Entries that show in an incident, of its own and of others: all, or those that a person sees. What was split off shows
+/// elsewhere.
+pub(super) fn shown<'c>(
+    (case, circle): (&'c Case, &'c Circle),
     sources: &'c [Source],
-) -> impl Iterator<Item = &'c (concert_model::incident::journal::Body, Content)> {
-    let others = sources.iter().flat_map(|source| source.case.entries.iter());
-    others.chain(case.entries.iter()).filter_map(|kept| kept.body.as_ref())
+    person: Option<&'c Person>,
+) -> impl Iterator<Item = &'c Arc<Kept>> {
+    let moved = case.head.moved();
+    let own =
+        entries(case, circle, person).filter(move |kept| moved.is_empty() || !moved.contains(&place(&kept.header)));
+    let of = move |source: &'c Source| {
+        let shows =
+            move |kept: &&Arc<Kept>| source.only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
+        entries(&source.case, &source.circle, person).filter(shows)
+    };
+    sources.iter().flat_map(of).chain(own)
+}
+
+fn entries<'c>(
+    case: &'c Case,
+    circle: &'c Circle,
+    person: Option<&'c Person>,
+) -> Box<dyn Iterator<Item = &'c Arc<Kept>> + 'c> {
+    match person {
+        Some(person) => Box::new(case.seen_by(circle, person)),
+        None => Box::new(case.entries.iter()),
+    }
 }

@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 use super::{Pages, acts, evidence, failed, looks, messages};
 use crate::incidents::{
     self, Ask, Chosen, Filter, HowToRead, Join, LogFilter, Post, Refused, Split, Written, entry_json, happened_json,
-    head_json, hop_json, host_there, incident_json, neighbour_json, numbers_json, request_json,
-    some_left_out,
+    head_json, hop_json, host_there, incident_json, neighbour_json, numbers_json, request_json, some_left_out,
 };
 use crate::wire;
 

@@ -478,3 +478,42 @@ async fn whoever_follows_where_a_run_goes_on_follows_it() {
     assert_eq!(seen, [(three.clone(), "step", "duty/cut".to_owned())]);
     assert_eq!(done(&site, &anna, (&two, "duty"), "cut").await.unwrap().number, one);
 }
+
+/// What stays in the incident off which a task was split says nothing of it: neither how it is marked when it is handed over,
+/// nor how it is told in a reminder. Nor does what a receiver does not see.
+#[tokio::test]
+async fn how_a_task_is_marked_follows_from_what_shows_of_it() {
+    let site = site().await;
+    let [anna, ben, zoe] = ["anna", "ben", "zoe"].map(|name| user(name, &["handler"], Tlp::Red));
+    let one = open(&site, &anna, "one", Tlp::Amber).await;
+    for name in ["ben", "carl", "zoe"] {
+        add_user(&site, name).await;
+    }
+    let write_task = async |who: &Person, number: &str, marking: Marking| {
+        let drafts = vec![draft(task("ben"), Some(marking))];
+        let written = site.incidents.write(Ask::new(who, NOW), number, drafts).await.unwrap();
+        written.entries[0]["seq"].as_u64().unwrap()
+    };
+    let seq = write_task(&anna, &one, Marking::of(Tlp::Amber)).await;
+    write_task(&anna, &one, Marking::of(Tlp::AmberStrict)).await;
+    let two = split(&site, &anna, &one, Chosen { entries: vec![seq], ..Chosen::default() }).await;
+    let over = HandOver { from: "ben".into(), to: "carl".into(), role: None, open_tasks: true };
+    for (number, want) in [(&two, Tlp::Amber), (&one, Tlp::AmberStrict)] {
+        let moving = site.incidents.hand_over_preview(Ask::new(&anna, NOW), number, &over).await.unwrap();
+        assert_eq!(moving.tasks.iter().map(|(_, marking)| marking.tlp).collect::<Vec<_>>(), [want], "{number}");
+    }
+    let three = open(&site, &anna, "three", Tlp::Amber).await;
+    write_task(&anna, &three, Marking::of(Tlp::Amber)).await;
+    write_task(&zoe, &three, Marking { persons: vec!["zoe".into()], ..Marking::of(Tlp::Red) }).await;
+    let persons = BTreeMap::from([("ben".to_owned(), ben)]);
+    let ask = Reminding { ahead_seconds: &[], titles: Tlp::Amber, persons: &persons, now: NOW.plus_seconds(60) };
+    let mut told = Vec::new();
+    for (id, _) in site.incidents.may_come_due().await.unwrap() {
+        let reminders = site.incidents.reminders(&id, &ask).await.unwrap().0;
+        told.extend(reminders.into_iter().map(|one| (one.incident[1].clone(), one.receiver, one.is_named)));
+    }
+    told.sort();
+    let mut want = vec![(one, "ben".to_owned(), false), (two, "ben".to_owned(), true), (three, "ben".to_owned(), true)];
+    want.sort();
+    assert_eq!(told, want);
+}
