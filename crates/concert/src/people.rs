@@ -92,16 +92,26 @@ pub(crate) fn token_json(token: &Token, now: Time) -> Value {
 /// What is kept of a password that somebody else chose for a user: it is good for one login.
 pub(crate) async fn for_one_login(name: &str, text: String) -> Result<NewPassword, Refused> {
     password::check_choice(name, &text).map_err(|why| wrong(Problem::new(why)))?;
+    Ok(NewPassword { hash: in_turn(move || password::hash(&text)).await?, once: true })
+}
+
+/// What a password is known again by that comes with the same request.
+pub(crate) async fn known_again(text: &str, salt: [u8; 32]) -> Result<[u8; 32], Refused> {
+    // None that can be chosen is longer.
+    let text: String = text.chars().take(password::BYTES_MAX).collect();
+    in_turn(move || password::known_again(&text, &salt)).await
+}
+
+async fn in_turn<T: Send + 'static>(hash: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Refused> {
     // Each hash takes 19 MiB; the turn goes along, as who asked may be gone before it is done.
     let turn = HASHING.acquire().await.map_err(|error| Refused::Failed(Problem::new(error.to_string())))?;
     let hashing = tokio::task::spawn_blocking(move || {
-        let hash = password::hash(&text);
+        let hash = hash();
         drop(turn);
         hash
     });
     let hashing = hashing.await;
-    let hash = hashing.map_err(|error| Refused::Failed(Problem::new(error.to_string())))??;
-    Ok(NewPassword { hash, once: true })
+    Ok(hashing.map_err(|error| Refused::Failed(Problem::new(error.to_string())))??)
 }
 
 /// Whether a user can be as it is.

@@ -64,7 +64,8 @@ struct Added {
     password: String,
 }
 
-/// Makes the same request known by all but its password: nothing is kept that a password could be guessed by.
+/// Makes the same request known by all but its password, which the site adds in a way of its own: nothing is kept that a
+/// password could be guessed by.
 fn without_password(change: &mut Change, rest: &Value) {
     if let Some((_, digest)) = &mut change.key {
         *digest = Sha256::digest(rest.to_string()).into();

@@ -99,6 +99,16 @@ fn with_cost(password: &str, memory_kib: u32, passes: u32) -> Result<String, Pro
     Ok(hash.to_string())
 }
 
+/// What a password is known again by that comes with the same request: it takes as long to guess by as what is kept of the
+/// password itself, whoever has the salt.
+pub(crate) fn known_again(password: &str, salt: &[u8; 32]) -> Result<[u8; 32], Problem> {
+    let failed = |why: String| Problem::new(format!("a password cannot be hashed: {why}"));
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| failed(error.to_string()))?;
+    let (argon2, mut known) = (Argon2::new(Algorithm::Argon2id, Version::V0x13, params), [0; 32]);
+    argon2.hash_password_into(password.as_bytes(), salt, &mut known).map_err(|error| failed(error.to_string()))?;
+    Ok(known)
+}
+
 /// Whether a hash costs less than hashes do that are made today.
 pub(super) fn is_weak(hash: &str) -> bool {
     let Ok(parsed) = PasswordHash::new(hash) else { return true };
@@ -141,6 +151,14 @@ mod tests {
         assert!(!is_right("", "") && !is_right(NOBODY, "") && !is_right("broken", "x"));
         assert!(!is_right(&hash, &"x".repeat(1 << 20)));
         assert!(!is_weak(&hash) && is_weak(&weak_hash("x")) && is_weak("broken") && !is_weak(NOBODY));
+    }
+
+    #[test]
+    fn a_password_is_known_again_by_its_salt() {
+        let known = |password, salt| known_again(password, &[salt; 32]).unwrap();
+        assert_eq!(known("correct horse battery", 1), known("correct horse battery", 1));
+        assert_ne!(known("correct horse battery", 1), known("correct horse batterx", 1));
+        assert_ne!(known("correct horse battery", 1), known("correct horse battery", 2));
     }
 
     #[test]

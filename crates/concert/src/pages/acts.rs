@@ -15,6 +15,7 @@ use super::desk::{ask, refusal, written_json};
 use super::looks::{aside, broken, need, processes_of};
 use super::{Pages, book, failed, messages, telling};
 use crate::incidents::{self, ANSWERS_KEPT_MICROS};
+use crate::wire::site_key;
 use crate::{clocks, people, wire};
 
 pub(super) async fn act(pages: &Pages, change: Change, deed: Deed) -> Result<Value, Refusal> {
@@ -141,6 +142,20 @@ pub(super) async fn done(
     Ok(answer)
 }
 
+/// The request with what it is known by when it is sent again: its password counts, of which no more is kept than what takes
+/// as long to guess by as the hash of the user's.
+async fn with_password(pages: &Pages, change: &Change, password: &str) -> Result<Change, Refusal> {
+    let Some((key, digest)) = &change.key else { return Ok(change.clone()) };
+    // A site without its key, as restored without keys, knows requests again all the same.
+    let secret = site_key(&pages.site().settings).unwrap_or_default();
+    let secret = blake3::derive_key("concert 2026 passwords of requests", &secret);
+    let request = [change.person.name.as_bytes(), &[0], key.as_bytes(), &[0], digest].concat();
+    let salt = blake3::keyed_hash(&secret, &request);
+    let known = people::known_again(password, *salt.as_bytes()).await.map_err(refusal)?;
+    let digest = blake3::keyed_hash(&known, digest);
+    Ok(Change { key: Some((key.clone(), *digest.as_bytes())), ..change.clone() })
+}
+
 async fn add_user(pages: &Pages, change: &Change, new: NewUser) -> Result<Value, Refusal> {
     need(&change.person, Action::ManageUsers)?;
     let NewUser { name, full_name, mail, mut standing, clearance, password } = new;
@@ -149,6 +164,7 @@ async fn add_user(pages: &Pages, change: &Change, new: NewUser) -> Result<Value,
     let by = by(&change.person);
     let user = User { name, full_name, mail, standing, clearance, disabled: false, made: by.at };
     people::check(&user).map_err(refusal)?;
+    let change = &with_password(pages, change, &password).await?;
     let password = people::for_one_login(&user.name, password).await.map_err(refusal)?;
     let records = &pages.site().store.records;
     let answer = Value::Object(people::user_json(&user, records).await.map_err(failed)?);
@@ -194,6 +210,7 @@ async fn set_password(
     if records.user(name).await.map_err(failed)?.is_none() {
         return Err(Refusal::Missing);
     }
+    let change = &with_password(pages, change, &password).await?;
     let password = people::for_one_login(name, password).await.map_err(refusal)?;
     let factor = if stays { Factor::Stays } else { Factor::Goes };
     let mut writing = records.change().await.map_err(failed)?;

@@ -661,6 +661,15 @@ fn administrators_look_after_users_and_tokens_and_no_password_comes_back() {
     let eve = json!({"name": "eve", "full_name": "Eve", "roles": ["reader"], "password": "correct horse battery"});
     let added = keyed("POST", "/users", "u1", &eve);
     assert_eq!((added.0, keyed("POST", "/users", "u1", &eve)), (201, added));
+    // With another password it is another request, though no password is kept.
+    let other = json!({"name": "eve", "full_name": "Eve", "roles": ["reader"], "password": "correct horse batterx"});
+    assert_eq!(keyed("POST", "/users", "u1", &other).0, 409);
+    let set = |password: &str| {
+        let head = format!("{JSON}{}Idempotency-Key: s1\r\n", root.head);
+        let body = json!({ "password": password }).to_string();
+        served.ask("PUT", "/api/v1/users/eve/password", &head, body.as_bytes()).status
+    };
+    assert_eq!(["quiet otter 2026", "quiet otter 2026", "quiet otter 2027"].map(set), [204, 204, 409]);
     root.want("PATCH", "/users/jane", &json!({}), 400);
     root.want("PATCH", "/users/jame", &json!({"clearance": "green"}), 404);
     root.want("PUT", "/users/jane/password", &json!({"password": "another horse battery"}), 204);
