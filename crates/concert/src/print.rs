@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::problems::{Failure, outside};
 use crate::wire;
 
-pub use age::age;
+pub use age::{age, span};
 pub use cells::Cells;
 pub use object::{List, object, print_object};
 

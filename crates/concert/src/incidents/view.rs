@@ -18,6 +18,7 @@ use super::sight;
 use super::text::word;
 use super::write::MERGED;
 use super::{Kept, Listed};
+use crate::print::span;
 
 fn time(micros: i64) -> Value {
     json!(Time(micros).to_string())
@@ -155,16 +156,6 @@ fn next_step(
         0 | 1 => Some("ask-again"),
         2 => Some("next-contact"),
         _ => Some("national-team"),
-    }
-}
-
-/// A span as people say it: `3d 4h`.
-fn span(seconds: i64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds % 86_400 / 3_600, seconds % 3_600 / 60);
-    match (days, hours) {
-        (0, 0) => format!("{minutes}m"),
-        (0, _) => format!("{hours}h {minutes}m"),
-        _ => format!("{days}d {hours}h"),
     }
 }
 
@@ -468,6 +459,5 @@ mod tests {
         check(PartyStatus::Cleaned, 1, 490, None);
         check(PartyStatus::Refuses, 2, 490, None);
         assert_eq!(next_step(&Participant::default(), 0, (None, None), Time(0)), None);
-        assert_eq!([59, 3_700, 90_000].map(span), ["0m", "1h 1m", "1d 1h"]);
     }
 }

@@ -26,6 +26,16 @@ pub fn age(due: Time, now: Time) -> String {
     }
 }
 
+/// How long something takes or took, as exact as it matters: `2d 4h`, `3h 20m`, `12m`.
+pub fn span(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds % 86_400 / 3_600, seconds % 3_600 / 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes}m"),
+        (0, _) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +50,10 @@ mod tests {
         check(3 * 86_400 + 4 * 3600, "in 3d 4h");
         check(86_400 + 59, "in 1d");
         check(61, "in 1m 1s");
+    }
+
+    #[test]
+    fn spans_are_as_exact_as_it_matters() {
+        assert_eq!([59, 3_700, 90_000].map(span), ["0m", "1h 1m", "1d 1h"]);
     }
 }

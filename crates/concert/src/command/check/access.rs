@@ -66,30 +66,43 @@ pub(super) async fn unknown_names(settings: &Settings) -> Result<Vec<Finding>, P
             parties.extend(party.sectors);
         }
     }
-    let unknown = |named: &Named| {
-        let (known, what, later) = match named.key {
-            "persons" => (&users, "user", "it holds as soon as there is one: `concert user list`"),
-            _ => (&parties, "party and no sector of the contact book", "it holds where a party is called so"),
+    let forbidden = settings.forbidden_names.iter().map(|Named { name, key, place }| {
+        let (what, later) = match *key {
+            "persons" => ("user", "it holds as soon as there is one: `concert user list`"),
+            _ => ("party and no sector of the contact book", "it holds where a party is called so"),
         };
-        if known.iter().any(|name| *name == named.name || named.key == "of" && is_same_name(name, &named.name)) {
+        Unknown { name, key, place, of: "[[forbid]]".to_owned(), what, later }
+    });
+    let audience = audience.into_iter().map(|(rule, place, key, name)| {
+        let what = if key == "persons" { "user" } else { "party of the contact book" };
+        let (of, later) =
+            (format!("`{key}` of open_incident of rule `{rule}`"), "it is for them as soon as there is one called so");
+        Unknown { name, key, place, of, what, later }
+    });
+    Ok(forbidden.chain(audience).filter_map(|one| one.finding(&users, &parties)).collect())
+}
+
+/// A name in the settings that nobody may have: a user where the key is `persons`, else a party.
+struct Unknown<'n> {
+    name: &'n str,
+    key: &'n str,
+    place: &'n str,
+    of: String,
+    what: &'static str,
+    later: &'static str,
+}
+
+impl Unknown<'_> {
+    /// What to tell of it; nothing where somebody has the name.
+    fn finding(&self, users: &BTreeSet<String>, parties: &BTreeSet<String>) -> Option<Finding> {
+        let Self { name, key, place, of, what, later } = self;
+        let is_person = *key == "persons";
+        let known = if is_person { users } else { parties };
+        if known.iter().any(|one| one == name || !is_person && is_same_name(one, name)) {
             return None;
         }
-        let problem = Problem::new(format!("[[forbid]]: `{}` is no {what}", named.name)).at(&named.place);
-        let hint = meant(&named.name, known.iter().map(String::as_str), later);
+        let hint = meant(name, known.iter().map(String::as_str), *later);
+        let problem = Problem::new(format!("{of}: `{name}` is no {what}")).at(*place);
         Some(Finding::of("warning", problem.hint(hint)))
-    };
-    let mut findings: Vec<Finding> = settings.forbidden_names.iter().filter_map(unknown).collect();
-    for (rule, place, key, name) in audience {
-        let (known, what) = match key {
-            "persons" => (&users, "user"),
-            _ => (&parties, "party of the contact book"),
-        };
-        if !known.iter().any(|one| one == name || key == "parties" && is_same_name(one, name)) {
-            let problem = Problem::new(format!("`{key}` of open_incident of rule `{rule}`: `{name}` is no {what}"));
-            let later = "it is for them as soon as there is one called so";
-            let hint = meant(name, known.iter().map(String::as_str), later);
-            findings.push(Finding::of("warning", problem.at(place).hint(hint)));
-        }
     }
-    Ok(findings)
 }

@@ -12,7 +12,7 @@ use self::stopped::Stopped;
 use super::state::{Doing, Known};
 use super::text_or_null;
 use crate::drive::mailbox::mass;
-use crate::print::{Rows, note};
+use crate::print::{Rows, note, span};
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::wire::Site;
@@ -148,16 +148,6 @@ fn values(row: &Row, stopped: Option<&Stopped>) -> [Value; 12] {
     ]
 }
 
-/// `2d 4h`, `3h 20m`, `12m`: as exact as it matters.
-fn span(seconds: i64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours) {
-        (0, 0) => format!("{minutes}m"),
-        (0, _) => format!("{hours}h {minutes}m"),
-        _ => format!("{days}d {hours}h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::state::{Key, State};
@@ -185,6 +175,5 @@ mod tests {
         let named = |count| Row { contact: String::new(), parties: parties(count), doing: Doing::default() }.named();
         assert_eq!([named(0), named(2)], ["", "P0, P1"]);
         assert_eq!(named(NAMED_MAX + 2), format!("{} and 2 more", parties(NAMED_MAX).join(", ")));
-        assert_eq!([61, 3_660, 90_000].map(span), ["1m", "1h 1m", "1d 1h"]);
     }
 }
