@@ -61,24 +61,25 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
             contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
             continue;
         }
-        match (&answer.decides, &answer.waiting) {
-            // What waits for somebody of a network waits for nobody of a team, and says that it was tried.
-            (None, Some((party, why))) if told.is_empty() => {
-                let said = book.barred.said(team.contacts.iter().map(|contact| &contact.mail));
-                let why = format!("{why}, nor of the team `{}` ({}{said})", team.name, one.by);
-                answer.waiting = Some((party.clone(), why));
-                contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
-                continue;
+        if answer.decides.is_none() && told.is_empty() {
+            let said = book.barred.said(team.contacts.iter().map(|contact| &contact.mail));
+            answer.waiting = Some(match answer.waiting.take() {
+                // What waits for somebody of a network waits for nobody of a team, and says that it was tried.
+                Some((party, why)) => (party, format!("{why}, nor of the team `{}` ({}{said})", team.name, one.by)),
+                None => (team.name.clone(), format!("{NO_TEAM}`{}` ({}{said})", team.name, one.by)),
+            });
+            let others = answer.rows.len();
+            contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
+            // Whoever is told in its place stands before it.
+            answer.late.extend(answer.rows.drain(others..));
+            // What is this site's own to tell stays here: nobody stands behind it.
+            if book.barred.are_own(team.contacts.iter().map(|contact| &contact.mail)) {
+                break;
             }
-            (None, Some((_, why))) => reason = format!("{}, because {why}", one.by),
-            (None, None) if told.is_empty() => {
-                let said = book.barred.said(team.contacts.iter().map(|contact| &contact.mail));
-                let why = format!("{NO_TEAM}`{}` ({}{said})", team.name, one.by);
-                answer.waiting = Some((team.name.clone(), why));
-                contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
-                continue;
-            }
-            _ => {}
+            continue;
+        }
+        if let (None, Some((_, why))) = (&answer.decides, &answer.waiting) {
+            reason = format!("{}, because {why}", one.by);
         }
         contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
         answer.decides.get_or_insert_with(|| format!("{} of the team `{}` decides", one.by, team.name));
@@ -135,7 +136,10 @@ fn stands_in<'b>(value: &str, party: &Party, book: &Book<'b>) -> Option<(&'b Par
     }
     let found = book.all_teams.who_at_last(value, book.lookup);
     let mut teams = found.iter().filter_map(|one| Some((book.all_teams.party(one.party)?, one.by.to_string())));
-    teams.find(|(team, _)| !reachable(team, book.purpose(), book.barred).is_empty())
+    // Behind this site itself stands nobody.
+    let is_last = |team: &Party| book.barred.are_own(team.contacts.iter().map(|contact| &contact.mail));
+    let found = teams.find(|(team, _)| is_last(team) || !reachable(team, book.purpose(), book.barred).is_empty());
+    found.filter(|(team, _)| !reachable(team, book.purpose(), book.barred).is_empty())
 }
 
 /// The team that notices go to in place of a constituent, that somebody gets them who is not seen, or that they wait.

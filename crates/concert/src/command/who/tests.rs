@@ -149,6 +149,26 @@ fn whoever_is_really_asked_stands_first() {
 }
 
 #[test]
+fn a_team_that_is_told_stands_before_those_that_cannot_be_and_nobody_behind_this_site() {
+    let text = b"party,countries,mail\nFI,FI,fi@t.example\nOwn,SE,cert@cert.example\nAny,*,any@t.example\n";
+    let (parties, problems) = read_csv("t.csv", text);
+    assert_eq!(problems, []);
+    let (constituents, teams, lookup) = (Constituents::default(), Constituents::new(parties), Lookup::default());
+    let health = BTreeMap::new();
+    let own = ["cert@cert.example"].into_iter().collect::<crate::settings::Own>();
+    let mut barred = Barred::new(own, std::collections::HashMap::new());
+    barred.suspend("fi@t.example", "it bounced");
+    let book = book((&constituents, &teams), &lookup, &health, &barred);
+    let told = |value: &str| -> Vec<String> {
+        let rows = rows(value, &book).unwrap().0;
+        let shown = rows.iter().map(|row| [1, 2].map(|at| row.cells[at].as_str().unwrap_or("-")).join(" "));
+        shown.collect()
+    };
+    assert_eq!(told("www.x.fi"), ["Any any@t.example", "FI fi@t.example"]);
+    assert_eq!(told("www.x.se"), ["Own -", "Own cert@cert.example"]);
+}
+
+#[test]
 fn who_has_no_key_where_one_is_needed_is_passed_over_in_words() {
     let rule = "the most specific network that covers it";
     let provider = "passed over `Provider`: network 192.0.0.0/16, but network 192.0.2.0/24 of `Uni` decides";
