@@ -240,6 +240,19 @@ impl Incidents {
         if join == Join::Split {
             return Ok(());
         }
+        // One that shows what it moved away by showing where it went would show it twice, or not at all.
+        let is_split = |how: &str| first.head.split.contains_key(&(how.to_owned(), second.id.clone()));
+        let apart = match (is_split("split-to"), is_split("split-from")) {
+            (true, _) => Some((one, other)),
+            (_, true) => Some((other, one)),
+            _ => None,
+        };
+        if let (Join::Merged, Some((source, part))) = (join, apart) {
+            let problem = Problem::new(format!("{part} was split off {source}, so the two are not merged"));
+            return Err(Refused::Wrong(problem.hint(format!(
+                "`concert incident unsplit {source} --from {part}` brings back what was moved; then they can be merged"
+            ))));
+        }
         // Up from the second, to parents and to those into which others were merged: the first must not be there.
         let (mut at, mut seen) = (vec![second.id.clone()], BTreeSet::new());
         while let Some(id) = at.pop() {

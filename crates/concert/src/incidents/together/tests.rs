@@ -173,6 +173,24 @@ async fn a_split_takes_nothing_from_the_meeting_points() {
     step(&site, &anna, &one, "indicators").await.unwrap();
 }
 
+/// Merged, each of the two would show what was moved twice or not at all.
+#[tokio::test]
+async fn what_was_split_off_is_brought_back_and_not_merged() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let one = open(&site, &anna, "one", Tlp::Amber).await;
+    fill(&site, &anna, &one).await;
+    let two = split(&site, &anna, &one, Chosen { hosts: vec!["192.0.2.7".into()], ..Chosen::default() }).await;
+    for pair in [(one.as_str(), two.as_str()), (&two, &one)] {
+        let merged = site.incidents.join(Ask::new(&anna, NOW), Join::Merged, pair, true, "the same").await;
+        assert!(refusal(merged).contains(&format!("{two} was split off {one}")));
+    }
+    site.incidents.join(Ask::new(&anna, NOW), Join::Split, (&one, &two), false, "the same").await.unwrap();
+    merge(&site, &anna, &two, &one, true).await;
+    let whole = site.incidents.show(&anna, &one).await.unwrap();
+    assert!(whole.hosts.contains_key("192.0.2.7"), "{:?}", whole.hosts);
+}
+
 fn task(person: &str) -> Task {
     let (name, title, due) = ("call".to_owned(), "Call the bank".to_owned(), Some(NOW.0 + 1));
     Task { name, title, role: None, person: person.into(), due, done: false, item: String::new() }
