@@ -527,7 +527,7 @@ fn a_bag_has_the_evidence_of_merged_incidents_as_far_as_it_may() {
     assert_eq!(incidents.len(), 3);
     // That it was copied is in the custody of each, where it is.
     for (number, sum) in [&one, &two, &three].into_iter().zip(&sums) {
-        assert_eq!(site.acts(number, sum).last().unwrap(), "copied anna");
+        assert_eq!(site.acts(number, sum).last().unwrap(), "copied operator (anna)");
     }
     if let Ok(told) = Command::new("bagit.py").args(["--validate", bag.to_str().unwrap()]).output() {
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));

@@ -144,7 +144,7 @@ impl Teller {
             return Ok(());
         }
         for (index, notice) in site.settings.notices.iter().enumerate() {
-            if notice.to == Recipient::Responsible && !notice.when.is_at_once() {
+            if notice.to == Recipient::Responsible {
                 for group in gather(site, index, None).await?.groups {
                     if let Some(came) = self.came(site, &group).await?
                         && let Some(ahead) = self.ahead(site, notice, &group.party, came)

@@ -133,7 +133,7 @@ fn what_was_erased_stands_in_no_file() {
 fn an_incident_stands_without_the_words_it_was_opened_with() {
     let site = Site::new();
     let number = site.open("Stolen by unmistakable77");
-    let shown = || site.incident(&["show", &number, "--format", "json"]).remove(0);
+    let shown = || site.incident(&["show", &number]).remove(0);
     let (before, opening) = (shown(), site.entries(&number).remove(0));
     site.incident(&["erase", &number, &opening, "--reason", "privacy law"]);
     let after = shown();
