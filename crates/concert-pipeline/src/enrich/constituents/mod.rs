@@ -1,8 +1,9 @@
 //! Who is responsible for an event: the constituents of the site, found through indexes.
 //!
-//! The most specific network of `source.ip` decides; then the domain of `source.fqdn`, of the host of
-//! `source.url` or of `source.reverse_dns`, the longest name first; then `source.asn`; then the
-//! country, where no address is known that of the name's last label. What a party has excluded never falls to it, not by
+//! The most specific network of `source.ip` decides; then the domain of `source.fqdn` or of the host of
+//! `source.url`, the longest name first; then `source.asn`; then the
+//! country, where no address is known that of the name's last label. `source.reverse_dns` decides nothing: whoever runs
+//! the reverse zone may write any name into it. What a party has excluded never falls to it, not by
 //! its AS or country either. Where two parties have the same network, name, AS or country, the one listed first answers.
 //!
 //! What nobody can own (private space, `localhost`, ...) falls to a party that claims it alone.
@@ -281,12 +282,10 @@ impl Constituents {
         let url = event.text(Field::SOURCE_URL);
         let host = url.as_deref().and_then(host::url_host).map(|(host, _)| host);
         let name = event.text(Field::SOURCE_FQDN);
-        let reverse = || event.text(Field::SOURCE_REVERSE_DNS);
         let by_name = name.and_then(|name| self.by_name(&name)).or_else(|| match &host {
             Some(host::Host::Domain(name)) => self.by_name(name),
             _ => None,
         });
-        let by_name = by_name.or_else(|| reverse().and_then(|name| self.by_name(&name)));
         if let Some(found) = by_name.or_else(|| account_name(event).and_then(|name| self.by_name(&name))) {
             return Some(found);
         }

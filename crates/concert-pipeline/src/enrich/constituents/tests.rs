@@ -74,13 +74,21 @@ fn then_the_longest_domain_then_the_as_then_the_country() {
         "Customer by domain shop.provider.example",
     );
     check(&[("source.url", "http://www.provider.example/")], "Provider by domain provider.example");
-    check(&[("source.reverse_dns", "a.b.provider.example")], "Provider by domain provider.example");
     check(&[("source.ip", "203.0.113.1"), ("source.asn", "64501")], "Provider by AS64501");
     check(
         &[("source.ip", "203.0.113.1"), ("source.asn", "1"), ("source.geolocation.cc", "FI")],
         "National by country FI",
     );
     check(&[("source.ip", "203.0.113.1"), ("source.geolocation.cc", "SE")], "nobody");
+}
+
+#[test]
+fn a_reverse_name_decides_nothing() {
+    check(&[("source.reverse_dns", "a.b.provider.example")], "nobody");
+    let named = [("source.ip", "203.0.113.1"), ("source.reverse_dns", "mail.shop.provider.example")];
+    check(&named, "nobody");
+    check(&[&named[..], &[("source.asn", "64500")]].concat(), "Provider by AS64500");
+    check(&[&named[..], &[("source.geolocation.cc", "FI")]].concat(), "National by country FI");
 }
 
 #[test]
