@@ -163,8 +163,9 @@ impl Object {
             self.class = String::from_utf8_lossy(name).to_ascii_lowercase();
         }
         let wanted = WANTED.iter().chain(&OTHERS).find(|known| known.as_bytes().eq_ignore_ascii_case(name));
-        // Remarks are many, and only those of one class say something.
-        let wanted = wanted.filter(|name| **name != "remarks" || self.class == "irt");
+        // Remarks are many, and few say something: a registry that a mailbox is dead, in teams also over two lines.
+        let says = || self.class == "irt" || value.trim_ascii_end().ends_with(b" is invalid");
+        let wanted = wanted.filter(|name| **name != "remarks" || says());
         self.keep(wanted.copied().unwrap_or(""), value.get(1..).unwrap_or_default(), false)
     }
 

@@ -74,6 +74,40 @@ fn the_smallest_network_with_a_contact_answers() {
 }
 
 #[test]
+fn a_mailbox_that_the_registry_found_dead_is_passed_over_wherever_it_stands() {
+    let (registry, _) = registry(
+        "irt: IRT-X\nabuse-mailbox: dead@x.example\nremarks: dead@x.example is invalid\nsource: APNIC\n\n\
+         role: X\nnic-hdl: AX1\nabuse-mailbox: alive@x.example\nsource: APNIC\n\n\
+         role: Y\nnic-hdl: AY1\nabuse-mailbox: dead@y.example\nabuse-mailbox: alive@y.example\n\
+         remarks: dead@y.example is invalid\nsource: APNIC\n\n\
+         role: Z\nnic-hdl: AZ1\nabuse-mailbox: dead@z.example\nremarks: dead@z.example is invalid\nsource: APNIC\n\n\
+         role: X again\nnic-hdl: AX2\nabuse-mailbox: dead@x.example\nsource: APNIC\n\n\
+         inetnum: 192.0.2.0 - 192.0.2.63\nmnt-irt: IRT-X\nabuse-c: AX1\nsource: APNIC\n\n\
+         inetnum: 192.0.2.64 - 192.0.2.127\nabuse-c: AY1\nsource: APNIC\n\n\
+         inetnum: 192.0.2.128 - 192.0.2.191\nmnt-irt: IRT-X\nabuse-c: AZ1\nsource: APNIC\n\n\
+         inetnum: 192.0.2.192 - 192.0.2.255\nmnt-irt: IRT-X\nabuse-c: AX2\nsource: APNIC\n\n\
+         inetnum: 198.51.100.0 - 198.51.100.255\nabuse-c: AZ1\nabuse-mailbox: own@z.example\n\
+         remarks: old@z.example is invalid\nsource: APNIC\n",
+    );
+    let check = |address: &str, party: &str, told: &[&str], dead: &[&str]| {
+        let asked = registry.find(address.parse().unwrap()).unwrap();
+        let answer = &asked.answer().unwrap().answer;
+        assert_eq!(
+            (answer.party.as_str(), answer.usable().collect::<Vec<_>>()),
+            (party, told.iter().map(|mail| (*mail).to_owned()).collect::<Vec<_>>().iter().collect())
+        );
+        let mails = answer.mails.iter().filter(|mail| answer.is_invalid(mail));
+        assert_eq!(mails.collect::<Vec<_>>(), dead, "{address}");
+    };
+    check("192.0.2.1", "APNIC AX1", &["alive@x.example"], &["dead@x.example"]);
+    check("192.0.2.65", "APNIC AY1", &["alive@y.example"], &["dead@y.example"]);
+    // Where all are dead, those who come first are told.
+    check("192.0.2.129", "APNIC IRT-X", &["dead@x.example"], &["dead@x.example"]);
+    check("192.0.2.193", "APNIC IRT-X", &["dead@x.example"], &["dead@x.example"]);
+    check("198.51.100.1", "APNIC own@z.example", &["own@z.example"], &["dead@z.example"]);
+}
+
+#[test]
 fn mailboxes_that_nothing_can_be_sent_to_are_set_aside_with_the_reason() {
     let (registry, summary) = registry(
         "role: A\nnic-hdl: AR1\nabuse-mailbox: abuse@a.invalid\nabuse-mailbox: abuse@a.example\nsource: RIPE\n\n\

@@ -39,55 +39,18 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
     let languages = languages.to_ascii_lowercase().replace(',', ", ").into();
     let mut found = Answer { registry: registry.to_owned(), languages, ..Answer::default() };
     let mut missing = Vec::new();
-    let roles = |found: &mut Answer, missing: &mut Vec<String>| {
-        let own = if builder.roles.contains_key(&refs.org) { refs.org } else { NOBODY };
-        let ways = [("abuse-c", refs.abuse), ("org", org.map_or(NOBODY, |org| org.abuse)), ("org", own)];
-        for (via, handle) in ways.into_iter().filter(|(_, handle)| *handle != NOBODY) {
-            match builder.roles.get(&handle) {
-                Some(boxes) if !boxes.mails.is_empty() => return found.take(via, text(handle), boxes),
-                Some(boxes) => {
-                    found.set_aside(text(handle), boxes);
-                    let what = if handle == refs.org { "organisation" } else { "abuse-c" };
-                    missing.push(format!("the {what} {} has no usable mailbox", text(handle)));
-                }
-                None => missing.push(format!("the abuse-c {} is not there or has no mailbox", text(handle))),
-            }
+    // How many mailboxes the first way has that has any.
+    let mut first = 0;
+    for way in ways(builder, &refs, registry) {
+        // Whom the registry itself found dead is told only where nobody else is named.
+        if found.is_alive() {
+            break;
         }
-    };
-    let teams = |found: &mut Answer, missing: &mut Vec<String>| {
-        for handle in refs.irts.into_iter().filter(|handle| *handle != NOBODY) {
-            match builder.irts.get(&handle) {
-                Some(boxes) if !boxes.mails.is_empty() => found.take("mnt-irt", text(handle), boxes),
-                Some(boxes) => {
-                    found.set_aside(text(handle), boxes);
-                    missing.push(format!("the team {} has no usable mailbox", text(handle)));
-                }
-                None => missing.push(format!("the team {} is not there", text(handle))),
-            }
-        }
-    };
-    // APNIC checks the mailboxes of teams twice a year, and makes its roles from them.
-    if found.registry == TEAMS_FIRST {
-        teams(&mut found, &mut missing);
+        found.join(way.ask(builder, &mut missing));
+        first = if first == 0 { found.mails.len() } else { first };
     }
-    if found.mails.is_empty() {
-        roles(&mut found, &mut missing);
-    }
-    if found.mails.is_empty() && found.registry != TEAMS_FIRST {
-        teams(&mut found, &mut missing);
-    }
-    if found.mails.is_empty()
-        && let Some(boxes) = builder.roles.get(&refs.own)
-    {
-        let (registry, mail) = text(refs.own).split_once(' ').unwrap_or_default();
-        let named = format!("{registry} {}", mail.to_ascii_lowercase());
-        match boxes.mails.is_empty() {
-            true => {
-                found.set_aside(&named, boxes);
-                missing.push("its own abuse-mailbox is not usable".to_owned());
-            }
-            false => found.take("abuse-mailbox", &named, boxes),
-        }
+    if !found.is_alive() {
+        found.mails.truncate(first);
     }
     if !found.mails.is_empty() {
         let contacts = found.handles.join(", ");
@@ -108,7 +71,85 @@ fn answer(builder: &Builder, refs: Refs) -> Answer {
     found
 }
 
+/// One way from an object to those who have mailboxes.
+struct Way {
+    /// `abuse-c`, `org`, `mnt-irt`, `abuse-mailbox`.
+    via: &'static str,
+    handles: Vec<u32>,
+}
+
+/// The ways from an object, in the order in which they are asked.
+fn ways(builder: &Builder, refs: &Refs, registry: &str) -> Vec<Way> {
+    let org = builder.orgs.get(&refs.org).map_or(NOBODY, |org| org.abuse);
+    // AFRINIC has mailboxes of organisations themselves.
+    let own = if builder.roles.contains_key(&refs.org) { refs.org } else { NOBODY };
+    let teams = Way { via: "mnt-irt", handles: refs.irts.to_vec() };
+    let single = [("abuse-c", refs.abuse), ("org", org), ("org", own), ("abuse-mailbox", refs.own)];
+    let mut ways = Vec::from(single.map(|(via, handle)| Way { via, handles: vec![handle] }));
+    // APNIC checks the mailboxes of teams twice a year, and makes its roles from them.
+    ways.insert(if registry == TEAMS_FIRST { 0 } else { ways.len() - 1 }, teams);
+    for way in &mut ways {
+        way.handles.retain(|handle| *handle != NOBODY);
+    }
+    ways
+}
+
+impl Way {
+    /// Who has mailboxes on this way; of whoever has none, it is said why.
+    fn ask(&self, builder: &Builder, missing: &mut Vec<String>) -> Answer {
+        let mut found = Answer::default();
+        let objects = if self.via == "mnt-irt" { &builder.irts } else { &builder.roles };
+        for handle in &self.handles {
+            let (text, boxes) = (builder.handles.text(*handle), objects.get(handle));
+            // A mailbox in the object itself is named by the registry and its address.
+            let own = text.split_once(' ').filter(|_| self.via == "abuse-mailbox");
+            let named = own.map(|(registry, mail)| format!("{registry} {}", mail.to_ascii_lowercase()));
+            let named = named.unwrap_or_else(|| text.to_owned());
+            match boxes {
+                Some(boxes) if !boxes.mails.is_empty() => {
+                    found.take(self.via, &named, boxes);
+                    continue;
+                }
+                Some(boxes) => found.set_aside(&named, boxes),
+                None => {}
+            }
+            let is_there = boxes.is_some();
+            missing.extend(match self.via {
+                "mnt-irt" if is_there => Some(format!("the team {text} has no usable mailbox")),
+                "mnt-irt" => Some(format!("the team {text} is not there")),
+                "abuse-mailbox" => is_there.then(|| "its own abuse-mailbox is not usable".to_owned()),
+                _ if !is_there => Some(format!("the abuse-c {text} is not there or has no mailbox")),
+                _ if builder.orgs.contains_key(handle) => {
+                    Some(format!("the organisation {text} has no usable mailbox"))
+                }
+                _ => Some(format!("the abuse-c {text} has no usable mailbox")),
+            });
+        }
+        found
+    }
+}
+
 impl Answer {
+    /// Whether there is an address of which the registry does not say that nobody answers.
+    fn is_alive(&self) -> bool {
+        self.mails.iter().any(|mail| !self.is_invalid(mail))
+    }
+
+    /// Adds what the next way has. Its objects are those that are named, if before there was nobody or only the dead.
+    fn join(&mut self, next: Self) {
+        let was_empty = self.mails.is_empty();
+        self.invalid.extend(next.invalid);
+        self.unusable.extend(next.unusable);
+        for mail in next.mails {
+            if !self.mails.contains(&mail) {
+                self.mails.push(mail);
+            }
+        }
+        if was_empty || self.is_alive() {
+            (self.via, self.handles) = (next.via, next.handles);
+        }
+    }
+
     fn take(&mut self, via: &str, handle: &str, boxes: &Mailboxes) {
         via.clone_into(&mut self.via);
         self.handles.push(handle.to_owned());
