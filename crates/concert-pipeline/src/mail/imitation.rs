@@ -1,6 +1,7 @@
 //! Bounces without a delivery status: qmail, Exchange, Exim, old sendmail, and text as Postfix writes it.
 //!
-//! They are known by their sender, subject or first words. Failed addresses are those that stand at the
+//! They are known by their sender, subject or first words; one that a mail server wrote and that nobody can answer also
+//! by what it says of an address, whatever its subject is and in whatever language. Failed addresses are those that stand at the
 //! beginning of a line (or behind a name) before the copy of the returned mail; the words that follow,
 //! up to the next address, say why.
 
@@ -100,6 +101,10 @@ pub(super) fn because(message: &Message<'_>, from: &str, subject: &str, text: &s
     if is_marked {
         return Some("it names failed recipients in a header".into());
     }
+    if is_daemon && has_no_way_back && !names_it && says_it.is_none() {
+        let refusal = failed(text).into_iter().find(is_refusal)?;
+        return Some(format!("a mail server says of an address: {}", refusal.why()));
+    }
     let signs = [is_daemon, names_it, says_it.is_some(), has_no_way_back];
     if signs.iter().filter(|sign| **sign).count() < 2 || !(names_it || says_it.is_some()) {
         return None;
@@ -108,6 +113,14 @@ pub(super) fn because(message: &Message<'_>, from: &str, subject: &str, text: &s
         Some(one) => format!("it says `{one}`"),
         None => "its sender and subject are those of a bounce".into(),
     })
+}
+
+/// Whether what is said of an address is what a server said when it refused it: a status or reply code in front of the
+/// words, or words that nobody has the address. A number somewhere in a text is none.
+fn is_refusal(failed: &Failed) -> bool {
+    let first = failed.diagnostic.split([' ', '-']).next().unwrap_or_default();
+    let has_status = failed.status.starts_with(['4', '5']);
+    failed.weight == Weight::Hard || has_status || !failed.address.is_empty() && status::code(first).is_some()
 }
 
 /// What says of a bounce that it only warns of a delay.

@@ -130,6 +130,37 @@ fn bounces_without_a_delivery_status_are_known_too() {
 }
 
 #[test]
+fn a_bounce_of_a_mail_server_is_known_whatever_its_subject() {
+    let subjects = [
+        "Permanent Delivery Failure",
+        "Message not delivered",
+        "Mail failure.",
+        "Rejected mail",
+        "Error sending mail",
+        "Nachricht konnte nicht zugestellt werden",
+        "Onbestelbaar: [20261122-000001] 1 event",
+        "Impossibile recapitare il messaggio",
+        "Re: [20261122-000001] 1 event",
+    ];
+    for subject in subjects {
+        let head = format!("Return-Path: <>\nFrom: MAILER-DAEMON@net.example\nSubject: {subject}");
+        let check = |body: &str, want: &[&str]| assert_eq!(failed(&mail(&head, body)), want, "{subject}");
+        check("<abuse@net.example>: 550 5.1.1 User unknown\n", &["abuse@net.example hard 5.1.1"]);
+        check("<abuse@net.example>: 452 mailbox is over quota\n", &["abuse@net.example soft"]);
+        check("abuse@net.example\n    user unknown\n", &["abuse@net.example hard"]);
+        check("The mail to abuse@net.example was refused: 550 5.7.1 spam\n", &["abuse@net.example soft 5.7.1"]);
+        // A postmaster may be away like anybody else.
+        for body in ["I am away. Write to help@net.example or call 555 in room 550.", "help@net.example answers."] {
+            assert_ne!(mail(&head, body).kind.word(), "bounce", "{subject}: {body}");
+        }
+    }
+    let head = "Return-Path: <>\nFrom: anna@net.example\nSubject: Re: x";
+    assert_eq!(mail(head, "<abuse@net.example>: 550 5.1.1 User unknown\n").kind.word(), "auto-reply");
+    let head = "Return-Path: <post@net.example>\nFrom: postmaster@net.example\nSubject: Re: x";
+    assert_eq!(mail(head, "<abuse@net.example>: 550 5.1.1 User unknown, we wonder why\n").kind.word(), "written");
+}
+
+#[test]
 fn machines_lists_and_people_are_told_apart() {
     let check = |head: &str, body: &str, want: &str| assert_eq!(mail(head, body).kind.word(), want, "{head}");
     let from = "From: Abuse <abuse@net.example>\nTo: cert@cert.example";
