@@ -138,6 +138,18 @@ impl IrcServer {
         tell(&mut self.shared.state(), channel, None, &line) > 0
     }
 
+    /// Takes a member out of a channel, as services do; to all who are there it looks as if it left by itself.
+    pub fn take_out(&self, channel: &str, nick: &str, why: &str) {
+        let line = format!(":{nick}!{nick}@test PART {channel} :{why}\r\n");
+        let mut state = self.shared.state();
+        tell(&mut state, channel, None, line.as_bytes());
+        for client in state.clients.values_mut().filter(|client| client.nick == nick) {
+            client.channels.retain(|name| !name.eq_ignore_ascii_case(channel));
+        }
+        drop(state);
+        self.shared.changed.notify_waiters();
+    }
+
     /// Waits until so many lines were said, or so many members are in a channel: until `done` says so.
     /// The caller bounds the time.
     pub async fn wait_until(&self, done: impl Fn(&Self) -> bool) {

@@ -226,6 +226,10 @@ impl Client {
             "KICK" if about_us(line.parameter(1), &self.nick) && same_name(line.parameter(0), &self.channel) => {
                 Err(Trouble::Lost(format!("we were put out of the channel: {}", line.text())))
             }
+            // Services take a member out as if it left by itself.
+            "PART" if about_us(&line.from, &self.nick) && same_name(line.parameter(0), &self.channel) => {
+                Err(Trouble::Lost(format!("we were taken out of the channel: {}", line.text())))
+            }
             "NICK" if about_us(&line.from, &self.nick) => {
                 self.nick = line.parameter(0).to_vec();
                 Ok(None)

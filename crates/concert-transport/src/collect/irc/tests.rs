@@ -102,6 +102,29 @@ async fn a_gap_is_recorded_when_the_connection_was_away() {
 }
 
 #[tokio::test]
+async fn whoever_is_taken_out_of_the_channel_comes_back_and_records_a_gap() {
+    let server = IrcServer::start().await.unwrap();
+    let intake = Memory::default();
+    let collector = collector(server.address(), "");
+    beside(&*collector, &intake, async || {
+        joined(&server).await;
+        // Others may leave as they like.
+        server.take_out("#feeds", "somebody", "bye");
+        server.say("#feeds", "a", b"before");
+        intake.wait_for(1).await;
+        let nick = server.members("#feeds").remove(0);
+        server.take_out("#feeds", &nick, "forced");
+        until(|| !gaps(&intake).is_empty()).await;
+        joined(&server).await;
+        server.say("#feeds", "a", b"after");
+        intake.wait_for(2).await;
+    })
+    .await;
+    assert_eq!(gaps(&intake), ["we were taken out of the channel: forced"]);
+    assert!(intake.trouble().contains("we were taken out of the channel"));
+}
+
+#[tokio::test]
 async fn a_gap_is_recorded_across_a_restart_and_a_stop_keeps_what_is_held() {
     let server = IrcServer::start().await.unwrap();
     let intake = Memory::default();
