@@ -50,12 +50,13 @@ struct Refused {
     astray: u64,
     unreadable: u64,
     redacted: u64,
+    unusable: u64,
 }
 
 impl Refused {
     /// Each with its word in lists and numbers.
-    fn counts(&self) -> [(&'static str, u64); 7] {
-        let Self { busy, too_large, failed, unwanted, astray, unreadable, redacted } = *self;
+    fn counts(&self) -> [(&'static str, u64); 8] {
+        let Self { busy, too_large, failed, unwanted, astray, unreadable, redacted, unusable } = *self;
         [
             ("busy", busy),
             ("too-large", too_large),
@@ -64,6 +65,7 @@ impl Refused {
             ("wrong-subject", astray),
             ("unreadable", unreadable),
             ("redacted", redacted),
+            ("unusable", unusable),
         ]
     }
 
@@ -132,7 +134,7 @@ impl Asker {
     }
 
     /// How many answers of RDAP and files of domains were refused so far, by why.
-    pub(crate) fn refused(&self) -> [(&'static str, [(&'static str, u64); 7]); 2] {
+    pub(crate) fn refused(&self) -> [(&'static str, [(&'static str, u64); 8]); 2] {
         let counts = |refused: &Mutex<Refused>| refused.lock().unwrap_or_else(PoisonError::into_inner).counts();
         [(RDAP, counts(&self.refused)), (SECURITY_TXT, counts(&self.refused_files))]
     }

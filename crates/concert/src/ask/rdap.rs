@@ -47,5 +47,6 @@ pub(super) async fn ask(
     refused.add(before, polite.refusals());
     refused.astray += inquiry.astray();
     refused.redacted += inquiry.redacted();
+    refused.unusable += inquiry.unusable();
     inquiry.finish()
 }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::super::text::{is_mail, tidy};
+use super::super::text::{mailbox, tidy, unusable};
 use super::{NAME_BYTES_MAX, URL_BYTES_MAX};
 
 /// Properties of one card that are looked at.
@@ -29,6 +29,8 @@ pub(super) struct Card {
     pub(super) mails: Vec<String>,
     /// Those of them that are for abuse, by their own word.
     pub(super) for_abuse: Vec<String>,
+    /// What stands where an address should and is none that can be used, and why.
+    pub(super) unusable: Vec<(String, &'static str)>,
     /// A page to write on in place of an address.
     pub(super) page: Option<String>,
     /// Languages that are understood, the preferred first: `fr, en`.
@@ -51,9 +53,14 @@ impl Card {
                 "org" => org = text,
                 "kind" => (card.is_org, is_person) = (text == "org", text == "individual"),
                 "email" => {
-                    let mail = text.trim();
-                    let mail = mail.strip_prefix("mailto:").unwrap_or(mail);
-                    if !is_mail(mail) || mails.len() == MAILS_MAX {
+                    let mail = mailbox(text.trim());
+                    if mails.len() == MAILS_MAX || mail.is_empty() {
+                        continue;
+                    }
+                    if let Some(why) = unusable(mail) {
+                        if card.unusable.len() < MAILS_MAX {
+                            card.unusable.push((tidy(mail, NAME_BYTES_MAX), why));
+                        }
                         continue;
                     }
                     mails.push((preference(property.get(1)), mail.to_owned()));
@@ -122,12 +129,18 @@ mod tests {
                 ["lang", {"pref": "2"}, "language-tag", "en"], ["lang", {"pref": "1"}, "language-tag", "fr"]]"#,
         );
         assert_eq!(read.mails, ["a@a.example", "c@a.example", "b@a.example"]);
+        assert_eq!(
+            read.unusable.iter().map(|(mail, _)| mail).collect::<Vec<_>>(),
+            ["REDACTED FOR PRIVACY", "unread@ripe.net"]
+        );
         assert_eq!((read.for_abuse, read.languages.as_str()), (vec!["a@a.example".to_owned()], "fr, en"));
         assert_eq!((read.name.as_str(), read.page.as_deref()), ("Abuse Team", Some("https://a.example/c")));
     }
 
     #[test]
     fn a_person_has_no_name_here() {
+        let large = card(r#"[["email", {}, "text", "MAILTO:a@a.example"], ["email", {}, "text", ""]]"#);
+        assert_eq!((large.mails, large.unusable), (vec!["a@a.example".to_owned()], Vec::new()));
         let person = r#"[["fn", {}, "text", "Joe User"], ["kind", {}, "text", "individual"]]"#;
         assert_eq!(card(person), Card::default());
         let employed =

@@ -92,6 +92,20 @@ fn party(entity: &Entity, object: &Object) -> String {
     if entity.within_name.is_empty() { holder().unwrap_or_else(own) } else { entity.within_name.clone() }
 }
 
+/// What stands where mailboxes of those should who would be told, and why it cannot be used; nothing where a whole answer
+/// says that it leaves something out on purpose.
+pub(super) fn unusable(object: &Object) -> Option<String> {
+    let is_asked = |role: &String| role == "abuse" || FALLBACK.contains(&role.as_str());
+    let asked = object.entities.iter().filter(|one| one.roles.iter().any(is_asked));
+    let role = |one: &Entity| one.roles.iter().find(|role| is_asked(role)).map_or("entity", String::as_str).to_owned();
+    let all: Vec<String> = asked
+        .flat_map(|one| {
+            one.card.unusable.iter().map(|(mail, why)| format!("`{mail}` of {}: {why}", one.label(&role(one))))
+        })
+        .collect();
+    (!all.is_empty() && object.redacted.is_empty()).then(|| all.join("; "))
+}
+
 /// Why an answer names nobody: the most telling reason.
 pub(super) fn silence(object: &Object) -> String {
     let page = object.entities.iter().find_map(|entity| entity.card.page.as_ref());
@@ -104,6 +118,9 @@ pub(super) fn silence(object: &Object) -> String {
     };
     match object.redacted.iter().find(is_mail).or_else(|| object.redacted.first()) {
         Some(what) => format!("it names no contact; left out on purpose: {what}"),
-        None => "it names no contact".to_owned(),
+        None => unusable(object).map_or_else(
+            || "it names no contact".to_owned(),
+            |wrong| format!("it names no contact that can be used: {wrong}"),
+        ),
     }
 }

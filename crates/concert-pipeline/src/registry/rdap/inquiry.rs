@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::bootstrap::{is_here, labels};
-use super::choose::{Chosen, choose, choose_entity, silence};
+use super::choose::{Chosen, choose, choose_entity, silence, unusable};
 use super::object::{Covers, Object};
 use super::{Bootstrap, Question};
 
@@ -71,6 +71,8 @@ pub struct Inquiry {
     astray: u64,
     /// Answers that left out on purpose whom to tell.
     redacted: u64,
+    /// Answers of which a mailbox cannot be used, and no other is for abuse.
+    unusable: u64,
     found: Option<Found>,
     passed_over: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl Inquiry {
             is_here: false,
             astray: 0,
             redacted: 0,
+            unusable: 0,
             found: None,
             passed_over: Vec::new(),
             question,
@@ -160,6 +163,11 @@ impl Inquiry {
         self.redacted
     }
 
+    /// How many answers named nobody for abuse, but something that is no mailbox.
+    pub fn unusable(&self) -> u64 {
+        self.unusable
+    }
+
     /// Whom to tell, and what was passed over on the way.
     pub fn finish(self) -> (Option<Found>, Vec<String>) {
         (self.found, self.passed_over)
@@ -178,7 +186,9 @@ impl Inquiry {
         let is_silent = chosen.is_none();
         if let Some(chosen) = chosen {
             if !is_for_abuse && self.found.is_none() {
-                self.passed_over.push(format!("passed over RDAP {url}: nobody answers for abuse there"));
+                let wrong = unusable(object).map(|wrong| format!(" ({wrong})")).unwrap_or_default();
+                self.unusable += u64::from(!wrong.is_empty());
+                self.pass_over(url, &format!("nobody answers for abuse there{wrong}"));
             }
             self.keep(url, object, chosen);
         }
@@ -231,6 +241,7 @@ impl Inquiry {
 
     fn pass_over_silent(&mut self, url: &str, object: &Object) {
         self.redacted += u64::from(!object.redacted.is_empty());
+        self.unusable += u64::from(unusable(object).is_some());
         self.pass_over(url, &silence(object));
     }
 

@@ -62,6 +62,39 @@ fn own(members: &str) -> String {
 const ADDRESS: &str = "https://r.example/ip/192.0.2.7";
 
 #[test]
+fn a_mailbox_that_cannot_be_used_is_told_and_counted() {
+    let check = |entities: &str, more: &str, want: &str, count: u64| {
+        let answer = own(&format!(r#", "entities": [{entities}]{more}"#));
+        let (_, passed_over, _) = ask(address(), &[(ADDRESS, &answer)]);
+        assert_eq!(passed_over.join("|").trim_start_matches(&format!("{ADDRESS}: ")), want);
+        let bootstrap = Bootstrap::read(Kind::Ipv4, SERVERS.as_bytes()).unwrap();
+        let mut inquiry = Inquiry::new(address(), &bootstrap);
+        inquiry.next_url();
+        inquiry.take(Ok((ADDRESS, answer.as_bytes()))).unwrap();
+        assert_eq!(inquiry.unusable(), count, "{want}");
+    };
+    let none = "this is no mail address";
+    for (mail, why) in [
+        ("Abuse <abuse@x.example>", none),
+        ("not an address", none),
+        ("abuse@localhost", "its domain means nothing on the Internet"),
+        ("unread@ripe.net", "it stands for an address, and nobody reads it"),
+        ("a@x.example, b@x.example", none),
+    ] {
+        let want = format!("it names no contact that can be used: `{mail}` of abuse AB1: {why}");
+        check(&entity("AB1", "abuse", mail, ""), "", &want, 1);
+    }
+    check(&entity("AB1", "abuse", "MAILTO:abuse@x.example", ""), "", "", 0);
+    // Whom nobody would have told does not matter, and what is left out on purpose is no mistake.
+    check(&entity("OR1", "registrant", "not an address", ""), "", "it names no contact", 0);
+    let redacted = r#", "redacted": [{"name": {"description": "Abuse email"}, "method": "removal"}]"#;
+    let want = "it names no contact; left out on purpose: Abuse email (removal)";
+    check(&entity("AB1", "abuse", "REDACTED FOR PRIVACY", ""), redacted, want, 0);
+    let both = format!("{}, {}", entity("AB1", "abuse", "no", ""), entity("T1", "technical", "noc@a.example", ""));
+    check(&both, "", &format!("nobody answers for abuse there (`no` of abuse AB1: {none})"), 1);
+}
+
+#[test]
 fn the_abuse_contact_stands_before_all_others_wherever_it_is() {
     let inner = entity("AB1", "abuse", "abuse@a.example", "");
     let holder = entity("ORG1", "registrant", "joe@a.example", &format!(r#", "entities": [{inner}]"#));

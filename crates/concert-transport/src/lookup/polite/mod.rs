@@ -94,9 +94,9 @@ pub struct Refusals {
     pub busy: u64,
     /// A document was too large.
     pub too_large: u64,
-    /// They were not reached, or answered with a failure.
+    /// They were not reached, answered with a failure, or only led on and on.
     pub failed: u64,
-    /// They gave something else than was wanted, or led to a host that may not speak for them.
+    /// They gave something else than was wanted, or led to where nobody is asked.
     pub unwanted: u64,
 }
 
@@ -229,10 +229,10 @@ impl Polite {
         let mut url = Url::parse(want.url).map_err(|_| bad("it is no address".to_owned()))?;
         for _ in 0..=REDIRECTS_MAX {
             if !(want.may_be_here && is_here(&url)) {
-                check(&url).map_err(bad)?;
+                check(&url).map_err(|why| bad(if is_first(want, &url) { why } else { self.led_astray(why) }))?;
             }
             let response = self.send(&url, want.accept, now).await?;
-            if let Some(next) = web::target(&response, &url).map_err(bad)? {
+            if let Some(next) = web::target(&response, &url).map_err(|why| bad(self.led_astray(why)))? {
                 let host = next.host_str().unwrap_or_default();
                 if !want.hosts.is_empty() && !want.hosts.contains(&host) {
                     self.count(|refusals| refusals.unwanted += 1);
@@ -263,6 +263,7 @@ impl Polite {
             })?;
             return Ok(Got { url: url.into(), body });
         }
+        self.count(|refusals| refusals.failed += 1);
         Err(bad(format!("more than {REDIRECTS_MAX} redirects")))
     }
 
@@ -325,6 +326,12 @@ impl Polite {
         Ok(turn)
     }
 
+    /// Counts a server that leads to where nobody is asked.
+    fn led_astray(&self, why: String) -> String {
+        self.count(|refusals| refusals.unwanted += 1);
+        why
+    }
+
     /// A server that could not be reached is not tried again in this run.
     fn gone(&self, url: &str, why: &str) {
         let Ok(url) = Url::parse(url) else { return };
@@ -337,6 +344,11 @@ impl Polite {
 /// The next whole second, for those who read it.
 fn whole(until: Time) -> Time {
     Time::from_seconds(until.seconds() + 1).unwrap_or(until)
+}
+
+/// Whether this is the address that was asked for, and no server led here.
+fn is_first(want: &Want<'_>, url: &Url) -> bool {
+    Url::parse(want.url).is_ok_and(|first| first == *url)
 }
 
 /// What is remembered of a server that is left alone, apart from its documents.

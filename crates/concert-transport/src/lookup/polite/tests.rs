@@ -175,8 +175,12 @@ async fn redirects_lead_to_other_servers_but_never_out_of_encryption_or_the_inte
         ("round", "more than 5 redirects"),
         ("odd", "the server answered 500"),
     ] {
+        let before = given.polite.refusals();
         let refused = given.get(&format!("https://a.example/{path}")).await.unwrap_err();
         assert!(refused.contains(why), "{path}: {refused}");
+        let after = given.polite.refusals();
+        let counted = [after.failed - before.failed, after.unwanted - before.unwanted];
+        assert_eq!(counted, if ["round", "odd"].contains(&path) { [1, 0] } else { [0, 1] }, "{path}");
     }
     // Whoever runs the site wrote down that the way begins on this machine.
     let on = Want { may_be_here: true, is_remembered: false, ..want("http://127.0.0.1:1/on") };
