@@ -7,6 +7,7 @@ use concert_model::address::wrong_contact;
 use concert_model::problem::instead;
 use concert_model::{Contact, Kind, Net, PURPOSES, Value, host, language};
 
+use super::nobody::is_within_site;
 use crate::group::schedule::When;
 use crate::parse::country;
 use crate::render;
@@ -84,13 +85,25 @@ pub(super) fn domain(item: &str) -> Result<String, Wrong> {
     let hint = "write it as example.com or *.example.com";
     let wrong = |why: &str, hint: &'static str| (format!("`{item}` in domains: {why}"), Cow::from(hint));
     let name = host::domain(name).map_err(|why| wrong(why, hint))?;
-    if !name.contains('.') {
+    if !name.contains('.') && !is_within_site(&name) && (!star.is_empty() || is_zone(&name)) {
         return Err(wrong("a whole zone, in which others have their names", "name domains of its own: example.com"));
     }
     if name.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
         return Err(wrong("no name of a host begins or ends with - between two dots", hint));
     }
     Ok(format!("{star}{name}"))
+}
+
+/// Zones of the Internet that many have names in. There are too many to list them all; of others a name without a dot is
+/// that of a host alone (see `names.rs`), so none of them falls to anybody.
+const ZONES: [&str; 16] = [
+    "app", "arpa", "biz", "com", "dev", "edu", "example", "gov", "info", "int", "mil", "name", "net", "online", "org",
+    "xyz",
+];
+
+/// Whether a name without a dot is a zone in which others have their names, such as those of countries.
+fn is_zone(name: &str) -> bool {
+    name.len() == 2 || name.starts_with("xn--") || ZONES.contains(&name)
 }
 
 pub(super) fn country(item: &str) -> Result<String, Wrong> {
@@ -221,7 +234,10 @@ mod tests {
             "`2001:db8::1/32` in prefixes does not begin at its first address; write 2001:db8::/32",
         );
         check(domain("*.Example.COM"), "*.example.com");
-        for item in ["com", "*.com"] {
+        for item in ["localhost", "*.local", "internal", "test", "onion", "fileserver"] {
+            check(domain(item), item);
+        }
+        for item in ["com", "*.com", "fi", "xn--p1ai", "example", "*.fileserver"] {
             let hint = "name domains of its own: example.com";
             check(
                 domain(item),

@@ -3,6 +3,7 @@
 use concert_model::Party;
 use hashbrown::HashMap;
 
+use super::nobody::is_within_site;
 use super::without_star;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,6 +12,8 @@ enum Claim {
     Whole(u32),
     /// Only names below.
     Below(u32),
+    /// The name of a host within a site: what is below it may be a zone of the Internet.
+    Alone(u32),
     /// Not this party's, although a name above is.
     Excluded(u32),
 }
@@ -27,6 +30,9 @@ impl Names {
             for domain in &party.domains {
                 match domain.strip_prefix("*.") {
                     Some(above) => names.add(above, Claim::Below(number)),
+                    None if !domain.contains('.') && !is_within_site(domain) => {
+                        names.add(domain, Claim::Alone(number));
+                    }
                     None => names.add(domain, Claim::Whole(number)),
                 }
             }
@@ -65,10 +71,13 @@ impl Names {
                     match claim {
                         Claim::Excluded(party) => excluded.push(*party),
                         Claim::Below(_) if rest.len() == name.len() => {}
-                        Claim::Whole(party) | Claim::Below(party) if !excluded.contains(party) => {
+                        Claim::Alone(_) if rest.len() != name.len() => {}
+                        Claim::Whole(party) | Claim::Below(party) | Claim::Alone(party)
+                            if !excluded.contains(party) =>
+                        {
                             return Some((*party, known));
                         }
-                        Claim::Whole(_) | Claim::Below(_) => {}
+                        Claim::Whole(_) | Claim::Below(_) | Claim::Alone(_) => {}
                     }
                 }
             }

@@ -28,6 +28,11 @@ const NAMES: [(&str, &str); 9] = [
     ("alt", "a name outside of DNS (RFC 9476)"),
 ];
 
+/// Whether a name and all below it exist within a site alone.
+pub(super) fn is_within_site(name: &str) -> bool {
+    NAMES.iter().any(|(known, _)| name == *known)
+}
+
 impl Subject<'_> {
     /// Why nobody can own a value.
     pub fn nobodys(&self) -> Option<Cow<'static, str>> {

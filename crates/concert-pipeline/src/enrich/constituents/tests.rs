@@ -478,6 +478,33 @@ fn who_has_a_country_answers_for_the_names_in_its_zone_that_nobody_claims() {
     assert_eq!(passed("star.fi"), [star, "Others: country FI, but `Finns` with the same is listed first"]);
 }
 
+#[test]
+fn names_within_a_site_fall_to_whoever_claims_them_alone() {
+    let text = b"party,domains,countries,mail\nOurs,localhost *.local internal test fileserver,FI,a@ours.example\n\
+        Others,pc.local bank,,a@others.example\n";
+    let (parties, problems) = read_csv("c.csv", text);
+    assert_eq!(problems, []);
+    let book = Constituents::new(parties);
+    for (value, want) in [
+        ("localhost", "Ours by domain localhost"),
+        ("a.localhost", "Ours by domain localhost"),
+        ("printer.local", "Ours by domain local"),
+        ("pc.local", "Others by domain pc.local"),
+        ("mail.internal", "Ours by domain internal"),
+        ("fileserver", "Ours by domain fileserver"),
+        ("printer", "nobody"),
+        // A name of a host alone is no zone, whatever the Internet has below it.
+        ("bank", "Others by domain bank"),
+        ("www.bank", "nobody"),
+        ("x.onion", "nobody"),
+    ] {
+        let who = book.who(value, &Lookup::default());
+        let found = shown(&book, who.found.first().copied());
+        assert_eq!(found, want, "{value}");
+        assert_eq!(falls_to(&book, &[("source.fqdn", value)]), found, "{value}");
+    }
+}
+
 /// INVARIANT: the domain found is the longest that covers the name and is not taken away by one as long of the same
 /// party; where there is none, the first party with the country of the last label answers that has excluded nothing
 /// around the name.
