@@ -112,9 +112,9 @@ pub fn write_csv(parties: &[Party]) -> String {
     out
 }
 
-/// What a spreadsheet would run gets a `'` in front, which [`read_csv`] takes away.
+/// What a spreadsheet would run gets a `'` in front, which [`read_csv`] takes away; so does what has one already.
 fn cell(text: &str) -> String {
-    let mark = if is_formula(text) { "'" } else { "" };
+    let mark = if is_formula(text.trim_start_matches('\'')) { "'" } else { "" };
     if text.contains([',', '"', '\n', '\r']) {
         return format!("\"{mark}{}\"", text.replace('"', "\"\""));
     }

@@ -131,6 +131,18 @@ pub(super) fn mail(item: &str) -> Result<(), Wrong> {
     }
 }
 
+/// A word for what a party does. Blanks, `,` and `;` part words in a sheet, where a text with one of them would become
+/// several.
+pub(super) fn sector(item: &str) -> Result<(), Wrong> {
+    line("sectors", item)?;
+    if item.is_empty() || !item.contains([' ', ',', ';']) {
+        return Ok(());
+    }
+    let parts = item.split([' ', ',', ';']).filter(|part| !part.is_empty());
+    let hint = format!("write it without blanks, `,` and `;`: {}", parts.collect::<Vec<_>>().join("-"));
+    Err((format!("`{item}` in sectors is more than one word"), hint.into()))
+}
+
 /// A text of one line.
 pub(super) fn line(name: &str, text: &str) -> Result<(), Wrong> {
     let what = match text.chars().find(|c| host::is_hidden(*c)) {

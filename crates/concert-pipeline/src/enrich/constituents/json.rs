@@ -133,7 +133,7 @@ fn clean(written: Written, number: usize, against: Against<'_>) -> (Party, Vec<W
         right(items::country(country).map(|code| *country = code));
     }
     for sector in sectors {
-        right(items::line("sectors", sector));
+        right(items::sector(sector));
         *sector = sector.to_lowercase();
     }
     for contact in contacts {
@@ -161,7 +161,7 @@ fn clean(written: Written, number: usize, against: Against<'_>) -> (Party, Vec<W
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_csv;
+    use super::super::{read_csv, write_csv};
     use super::*;
 
     #[test]
@@ -175,6 +175,22 @@ mod tests {
         assert_eq!(read_json("c.json", written.as_bytes()), (parties.clone(), vec![]));
         let lines: Vec<String> = parties.iter().map(|party| serde_json::to_string(party).unwrap()).collect();
         assert_eq!(read_json("c.json", lines.join("\n").as_bytes()), (parties, vec![]));
+    }
+
+    #[test]
+    fn what_json_takes_stays_the_same_in_csv() {
+        let text =
+            r#"[{"name":"'=x","sectors":["Energy"],"contacts":[{"mail":"a@a.example"}]},{"name":"''-y","sectors":[]}]"#;
+        let (parties, problems) = read_json("c.json", text.as_bytes());
+        assert_eq!(problems, []);
+        assert_eq!(read_csv("c.csv", write_csv(&parties).as_bytes()), (parties, vec![]));
+        for sector in ["financial services", "a,b", "a; b"] {
+            let text = format!(r#"[{{"name":"A","sectors":["{sector}"]}}]"#);
+            let (_, problems) = read_json("c.json", text.as_bytes());
+            let told: Vec<String> = problems.iter().map(|one| format!("{} {}", one.what, one.hint)).collect();
+            let want = format!("A: `{sector}` in sectors is more than one word write it without blanks, `,` and `;`: ");
+            assert!(told.len() == 1 && told[0].starts_with(&want), "{told:?}");
+        }
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Sheet {
     fn text(self, cell: &[u8]) -> String {
         let text = decode(cell, self.charset);
         let text = text.trim();
-        let text = text.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(text);
+        let text = text.strip_prefix('\'').filter(|text| is_formula(text.trim_start_matches('\''))).unwrap_or(text);
         if !text.contains(['\r', '\n']) {
             return text.to_owned();
         }
