@@ -1,7 +1,9 @@
 //! What makes two events the same problem: a hash of a few fields, without any time.
 //!
 //! The key is kept in the store for years, so its bytes depend only on the list of fields and their
-//! values, never on field numbers of this version. Absent fields take part by being absent. Counting
+//! values, never on field numbers of this version. Absent fields take part by being absent; but where nothing is there
+//! that says what an event is about (a list of hashes, of accounts that leaked), all that it says takes part, or the
+//! second line of such a list would be a repeat of the first, and lost. Counting
 //! repeats within the window is the store's work.
 
 use std::cell::RefCell;
@@ -30,6 +32,27 @@ const DEFAULT: [&str; 9] = [
 /// Fields of [`DEFAULT`] that were added when keys were kept already: their numbers come last, so that
 /// the others stay what they were.
 const LATER: [Field; 2] = [Field::SOURCE_NETWORK, Field::SOURCE_ASN];
+
+/// Fields that say what an event is about. A key that names none of them says by that what its site wants.
+const ABOUT: [Field; 13] = [
+    Field::SOURCE_IP,
+    Field::SOURCE_FQDN,
+    Field::SOURCE_URL,
+    Field::SOURCE_ACCOUNT,
+    Field::SOURCE_NETWORK,
+    Field::SOURCE_ASN,
+    Field::SOURCE_REVERSE_DNS,
+    Field::DESTINATION_IP,
+    Field::DESTINATION_FQDN,
+    Field::DESTINATION_URL,
+    Field::DESTINATION_ACCOUNT,
+    Field::DESTINATION_NETWORK,
+    Field::DESTINATION_ASN,
+];
+/// Fields that say nothing of what was observed, beside times and `extra.`: what this site adds.
+const OURS: [Field; 4] = [Field::FEED_CODE, Field::FEED_NAME, Field::PARTY, Field::DUPLICATE_COUNT];
+/// Stands before what takes part only where nothing says what an event is about.
+const REST: u8 = u8::MAX;
 
 /// How repeats are recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,11 +138,42 @@ impl Dedup {
     }
 
     fn write(&self, event: &OpenEvent<'_>, out: &mut Vec<u8>) {
+        let (mut is_asked, mut is_about) = (false, false);
         for names in &self.parts {
             let value = names.iter().find_map(|(number, name)| Some((*number, value(event, name)?)));
+            let says = names.iter().any(|(_, name)| says_what_about(name));
+            is_asked |= says;
             if let Some((number, value)) = value {
+                is_about |= says;
                 write_value(number, value, out);
             }
+        }
+        if is_asked && !is_about {
+            write_rest(event, out);
+        }
+    }
+}
+
+/// Whether a part of a key says what an event is about: a name of the site's own does.
+fn says_what_about(name: &Name) -> bool {
+    match name {
+        Name::Field(field) => ABOUT.contains(field),
+        Name::Extra(_) => true,
+    }
+}
+
+/// Writes all that an event says, but for times and what this site adds, by name: the order of `extra.` differs.
+fn write_rest(event: &OpenEvent<'_>, out: &mut Vec<u8>) {
+    let event = event.view();
+    let is_said = |field: &Field| !OURS.contains(field) && event.time(*field).is_none();
+    let fields = event.fields().map(|(field, _)| field).filter(is_said);
+    let mut said: Vec<_> = fields.map(|field| (event.name(field), field)).collect();
+    said.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    said.dedup_by(|(one, _), (other, _)| one == other);
+    for (name, field) in said {
+        if let Some(value) = event.raw(field) {
+            write_value(REST, Raw::Text(&name), out);
+            write_value(REST, value, out);
         }
     }
 }
@@ -236,6 +290,34 @@ mod tests {
         assert_ne!(key(&dedup, &[net]), key(&dedup, &[other]));
         assert_eq!(key(&dedup, &[ip, net]), key(&dedup, &[ip, other]));
         assert_ne!(key(&dedup, &[("source.asn", "64500")]), key(&dedup, &[("source.asn", "64501")]));
+    }
+
+    #[test]
+    fn what_says_not_what_it_is_about_is_a_repeat_of_the_very_same_alone() {
+        let (own, problems) = read("fields = [\"source.url\"]\n");
+        assert_eq!(problems, [""; 0]);
+        let (plain, problems) = read("fields = [\"classification.type\"]\n");
+        assert_eq!(problems, [""; 0]);
+        let leak = ("classification.type", "data-leak");
+        for (name, one, other) in [
+            ("malware.hash.sha256", "a".repeat(64), "b".repeat(64)),
+            ("destination.account", "a@x.example".into(), "b@x.example".into()),
+            ("destination.fqdn", "a.example".into(), "b.example".into()),
+            ("source.reverse_dns", "a.example".into(), "b.example".into()),
+            ("extra.user", "a".into(), "b".into()),
+        ] {
+            let (one, other) = ((name, one.as_str()), (name, other.as_str()));
+            for dedup in [&Dedup::default(), &own] {
+                assert_ne!(key(dedup, &[leak, one]), key(dedup, &[leak, other]), "{name}");
+                let times = [("time.source", "2026-01-01T00:00:00Z"), ("extra.b", "1"), leak, ("extra.a", "2"), one];
+                let same = [one, ("extra.a", "2"), leak, ("extra.b", "1")];
+                assert_eq!(key(dedup, &times), key(dedup, &same), "{name}");
+            }
+            // Whoever names nothing of the kind wants it so.
+            assert_eq!(key(&plain, &[leak, one]), key(&plain, &[leak, other]), "{name}");
+        }
+        let address = ("source.ip", "192.0.2.1");
+        assert_eq!(key(&Dedup::default(), &[address, ("extra.user", "a")]), key(&Dedup::default(), &[address]));
     }
 
     #[test]
