@@ -28,10 +28,14 @@ pub(super) fn unusable(text: &str) -> Option<&'static str> {
     if text.eq_ignore_ascii_case(PLACEHOLDER) {
         return Some("it stands for an address, and nobody reads it");
     }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let (name, domain) = text.rsplit_once('@').unwrap_or_default();
+    // A domain may have letters of any language: mail goes to what IDNA makes of them.
+    if !name.bytes().all(|byte| byte.is_ascii_graphic())
+        || domain.contains(|c: char| c.is_control() || c.is_whitespace())
+    {
         return Some("this is no mail address");
     }
-    let domain = text.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase()).unwrap_or_default();
+    let domain = domain.to_ascii_lowercase();
     address::unusable(text).or_else(|| match (domain.contains('.'), address::is_below(&domain, &NOT_OUTSIDE)) {
         (_, true) => Some("its domain means nothing on the Internet"),
         (false, _) => Some("what stands behind the @ is no domain on the Internet"),

@@ -122,9 +122,6 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
         if let Action::Import(args) = &args.action {
             return import::run(args, &settings, &store, &super::acting::by(site)).await;
         }
-        if let Action::Refused(args) = &args.action {
-            return refused::run(args, &store).await;
-        }
         let reach = super::reach(site, &store, Kept::Contacts).await?;
         let seen = |mut parties: Vec<Party>| {
             parties.retain(|party| reach.has(&party.name));
@@ -135,6 +132,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             Action::Export(args) => export::run(args, seen(store.records.parties(args.parties()).await?), &ring()),
             Action::List(rows) => list(rows, &seen(all(&store).await?), &Known::read(&store.records, ring()).await?),
             Action::Aside(args) => aside::run(args, &settings.data_dir(), reach.is_all()),
+            Action::Refused(args) => refused::run(args, &store, reach.is_all()).await,
             Action::Show(args) => show::run(args, &store, &settings, &reach).await,
             Action::Check(args) => {
                 let constituents = seen(store.records.parties(Parties::Constituents).await?);
@@ -147,8 +145,7 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
             | Action::Prove(_)
             | Action::Suspend(_)
             | Action::Resume(_)
-            | Action::Refresh(_)
-            | Action::Refused(_) => Ok(Exit::Done),
+            | Action::Refresh(_) => Ok(Exit::Done),
         }
     })
 }

@@ -15,9 +15,11 @@ pub(super) struct Args {
     rows: LongRows,
 }
 
-pub(super) async fn run(args: &Args, store: &Store) -> Result<Exit, Failure> {
+/// Of whom the answers were is not counted, so only who sees all contacts sees how many there were.
+pub(super) async fn run(args: &Args, store: &Store, sees_all: bool) -> Result<Exit, Failure> {
     let mut table = args.rows.table(&["source", "cause", "count", "last"]);
-    for Refused { source, cause, count, last } in store.records.refused().await? {
+    let all = if sees_all { store.records.refused().await? } else { Vec::new() };
+    for Refused { source, cause, count, last } in all {
         table.row(&[json!(source), json!(cause), json!(count), json!(last.to_string())])?;
     }
     table.finish().map(|()| Exit::Done)
