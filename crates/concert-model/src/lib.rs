@@ -19,6 +19,7 @@ pub mod net;
 pub mod party;
 pub mod problem;
 pub mod report;
+pub mod script;
 pub mod sheet;
 pub mod taxonomy;
 pub mod time;

@@ -17,6 +17,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use concert_model::host::{self, Host};
+use concert_model::script;
 use regex::Regex;
 
 pub use spans::{Span, spans};
@@ -99,6 +100,11 @@ pub fn observables(text: &str) -> Vec<Observable> {
 /// The one form of a value that somebody gives alone, where it is an observable.
 pub fn one(value: &str) -> Option<Observable> {
     let of = |kind: Kind| Some(Observable { kind, value: kind.plain(value).ok()? });
+    // Alone it is no sentence that a name touches: 例えexample.com.
+    let is_mixed = !value.is_ascii() && script::cut(value.trim(), script::changes).nth(1).is_some();
+    if let Some(domain) = of(Kind::Domain).filter(|_| is_mixed) {
+        return Some(domain);
+    }
     observables(value.trim()).into_iter().next().or_else(|| of(Kind::Network)).or_else(|| of(Kind::Asn))
 }
 
@@ -160,7 +166,10 @@ pub(crate) fn somebodys(address: IpAddr) -> Option<IpAddr> {
 
 /// What ends a word, and stands in no URL.
 pub(crate) fn is_gap(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`' | '|' | '“' | '”' | '„' | '«' | '»')
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '<' | '>' | '"' | '`' | '|' | '“' | '”' | '„' | '«' | '»')
+        || "、，；！？（）「」『』【】《》〈〉،؛؟".contains(c)
 }
 
 /// The text without letters that nobody sees: they hide a value from whoever looks for it.

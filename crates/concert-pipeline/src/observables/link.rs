@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use concert_model::host;
+use concert_model::{host, script};
 use regex::Regex;
 
 /// A URL that was found.
@@ -16,8 +16,9 @@ pub(crate) struct Link {
     pub is_defanged: bool,
 }
 
-static SCHEME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)\b(?:h..ps?|ftps?|fxps?)(?:\[:\]|:|\[:)//?\]?").expect("a constant pattern"));
+static SCHEME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?-u:\b)(?:h..ps?|ftps?|fxps?)(?:\[:\]|:|\[:)//?\]?").expect("a constant pattern")
+});
 
 /// A URL in a word, without what stands around it.
 pub(crate) fn url(word: &str) -> Option<Link> {
@@ -110,18 +111,46 @@ fn is_cell(text: &str) -> bool {
     is_name() || is_day() || text.parse::<IpAddr>().is_ok()
 }
 
-/// A word cut before every URL that follows a comma or semicolon, or is the target of a link: `[text](http://...)`.
+/// A word cut before every URL that follows a comma or semicolon, or is the target of a link: `[text](http://...)`; and
+/// around every URL that words touch which are written without blanks.
 pub(crate) fn parts(word: &str) -> Vec<&str> {
-    if !word.contains([',', ';', '(']) || !word.contains("//") {
+    if word.is_ascii() && !word.contains([',', ';', '(']) || !word.contains("//") {
         return vec![word];
     }
-    let (mut parts, mut begin) = (Vec::new(), 0);
+    let (mut cuts, mut end) = (Vec::new(), 0);
     for scheme in SCHEME.find_iter(word) {
-        if word.get(..scheme.start()).is_some_and(|before| before.ends_with([',', ';']) || before.ends_with("](")) {
-            parts.extend(word.get(begin..scheme.start()));
-            begin = scheme.start();
+        let before = word.get(..scheme.start()).unwrap_or_default();
+        let touches = before.chars().next_back().is_some_and(|last| script::changes(last, 'h'));
+        if before.ends_with([',', ';', STOP]) || before.ends_with("](") || touches {
+            cuts.push(scheme.start());
+        }
+        // What stands in the path of a URL is none by itself.
+        if scheme.start() >= end {
+            end = scheme.end() + unspaced_end(word.get(scheme.end()..).unwrap_or_default());
+            cuts.push(end);
         }
     }
-    parts.extend(word.get(begin..));
+    cuts.sort_unstable();
+    let mut begin = 0;
+    let mut parts: Vec<&str> = Vec::new();
+    for cut in cuts.into_iter().chain([word.len()]) {
+        parts.extend(word.get(begin..cut).filter(|part| !part.is_empty()));
+        begin = cut.max(begin);
+    }
     parts
+}
+
+/// What ends a sentence of Chinese or Japanese. Between letters it is a dot in the name of a host.
+const STOP: char = '。';
+
+/// Where a URL ends because words touch it that are written without blanks, in what follows its scheme.
+fn unspaced_end(rest: &str) -> usize {
+    let next = rest.char_indices().skip(1);
+    let ends =
+        |(one, (_, next)): &(char, (usize, char))| one.is_ascii() && script::changes(*one, *next) || *next == STOP;
+    let is_dot = |at: usize| {
+        rest.get(at..).and_then(|text| text.chars().nth(1)).is_some_and(|behind| behind.is_ascii_alphanumeric())
+    };
+    let mut found = rest.chars().zip(next).filter(ends).map(|(_, (at, _))| at);
+    found.find(|at| !rest.get(*at..).is_some_and(|text| text.starts_with(STOP)) || !is_dot(*at)).unwrap_or(rest.len())
 }

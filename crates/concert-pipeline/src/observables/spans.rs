@@ -62,7 +62,7 @@ pub fn spans(text: &str) -> Vec<Span> {
     static START: LazyLock<Regex> =
         LazyLock::new(|| pattern(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f.]*"));
     static SHORT: LazyLock<Regex> =
-        LazyLock::new(|| pattern(r"(?:^|[^0-9A-Za-z.])(\d{1,3}\.\d{1,3}\.\d{1,3})/(\d{1,2})\b"));
+        LazyLock::new(|| pattern(r"(?:^|[^0-9A-Za-z.])(\d{1,3}\.\d{1,3}\.\d{1,3})/(\d{1,2})(?-u:\b)"));
     static ANY: LazyLock<Regex> = LazyLock::new(|| {
         pattern(r"(?i)(?:^|[^0-9A-Za-z.])(\d{1,3}(?:\.\d{1,3}){0,2})((?:\.(?:\*|x{1,3})){1,3})(?:[^0-9A-Za-z]|$)")
     });
@@ -104,7 +104,7 @@ fn span(first: IpAddr, rest: &str) -> Option<Span> {
     static MASK: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s{0,2}/\s{0,2}(\d{1,3}(?:\.\d{1,3}){3}|\d{1,3})"));
     static LAST: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
-            r"(?i)^(?:/\d{1,3})?\s{0,4}(?:-|\u{2010}|\u{2011}|\u{2012}|\u{2013}|\u{2014}|\u{2026}|\.{2,3}|to|bis)\s{0,4}([0-9A-Fa-f:.]+)",
+            r"(?i)^(?:/\d{1,3})?\s{0,4}(?:-|\u{2010}|\u{2011}|\u{2012}|\u{2013}|\u{2014}|\u{2026}|\.{2,3}|~|\u{301c}|\u{ff5e}|to|bis|から|至|到)\s{0,4}([0-9A-Fa-f:.]+)",
         )
     });
     let behind = |pattern: &Regex| Some(pattern.captures(rest)?.get(1)?.as_str().to_owned());
@@ -152,6 +152,9 @@ mod tests {
             "198.51.100.255 bis 198.51.100.0",
             "198.51.100.0-255",
             "198.51.100.0 to 198.51.100.255.",
+            "198.51.100.0から198.51.100.255まで",
+            "198.51.100.0〜198.51.100.255",
+            "全部198.51.100/24的主机",
         ] {
             check(text, "198.51.100.0", "198.51.100.255");
         }

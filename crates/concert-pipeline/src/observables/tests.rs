@@ -316,3 +316,38 @@ proptest! {
         }
     }
 }
+
+/// Words of some scripts touch what they name: nothing is lost by that, and no domain is made up.
+#[test]
+fn values_are_found_where_words_are_written_without_blanks() {
+    check("サーバー192.0.2.201を隔離", &["ip 192.0.2.201"]);
+    check("서버 192.0.2.202을 격리", &["ip 192.0.2.202"]);
+    check("เซิร์ฟเวอร์192.0.2.203ถูก", &["ip 192.0.2.203"]);
+    check("و192.0.2.204، evil.example؛ شكرا", &["ip 192.0.2.204", "domain evil.example"]);
+    check("192.0.2.208、192.0.2.209", &["ip 192.0.2.208", "ip 192.0.2.209"]);
+    check("地址2001:db8::7被扫描", &["ip 2001:db8::7"]);
+    check("网络192.0.2.0/24被扫描", &[]);
+    check(
+        "服务器evil1.example被入侵，请联系admin@evil2.example。",
+        &["domain evil1.example", "mail admin@evil2.example"],
+    );
+    check("evil1[.]exampleを確認", &["domain evil1.example"]);
+    let md5 = "d41d8cd98f00b204e9800998ecf8427f";
+    check(&format!("哈希{md5}值"), &[&format!("hash {md5}")]);
+    check("漏洞CVE-2024-9999的", &["cve CVE-2024-9999"]);
+    // Names of hosts in those scripts stay whole, as far as a dot or the end of a word is beside them.
+    check("「日本語.example」", &["domain xn--wgv71a119e.example"]);
+    check("evil。example", &[]);
+    let url = |text: &str, url: &str, domain: &str| {
+        check(text, &[&format!("url {url}"), &format!("domain {domain}")]);
+    };
+    url("见http://evil.example/路径。谢谢", "http://evil.example/路径", "evil.example");
+    url("http://evil.exampleを見て", "http://evil.example/", "evil.example");
+    url("http://evil.example。谢谢", "http://evil.example/", "evil.example");
+    url("（hxxp://evil[.]example/a.phpを開く）", "http://evil.example/a.php", "evil.example");
+    check(
+        "http://a.example/1とhttp://b.example/2を開くと192.0.2.7に",
+        &["url http://a.example/1", "domain a.example", "url http://b.example/2", "domain b.example", "ip 192.0.2.7"],
+    );
+    assert_eq!(one("例えexample.com").map(|one| one.value), Kind::Domain.plain("例えexample.com").ok());
+}

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use concert_model::{address, host, value};
+use concert_model::{address, host, script, value};
 
 use super::{Found, Kind, address_of};
 
@@ -36,7 +36,14 @@ pub(super) fn observe(word: &str, found: &mut Found) {
         let is_path = before.ends_with(['/', '\\']) && !before.ends_with("//");
         let prefix = after.strip_prefix('/').and_then(prefix);
         if !(is_mailbox && before == "[") {
-            look_at(piece, Around { may_be_domain: !is_path || is_defanged, is_defanged, prefix }, found);
+            let mut around = Around { may_be_domain: !is_path || is_defanged, is_defanged, prefix: None };
+            // Words that are written without blanks touch what they name: `サーバー192.0.2.7を隔離`.
+            let mut left = piece.len();
+            for part in script::cut(piece, script::changes) {
+                left -= part.len();
+                around.prefix = prefix.filter(|_| left == 0);
+                look_at(part, around, found);
+            }
         }
         is_mailbox = piece.ends_with('@');
         rest = after;

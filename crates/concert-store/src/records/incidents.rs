@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use concert_model::{Problem, Time};
+use concert_model::{Problem, Time, script};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
@@ -159,7 +159,7 @@ fn query_of(words: &str) -> String {
     let mut terms: Vec<String> = words
         .split(|c: char| c.is_whitespace() || c == '\0')
         .filter(|word| !word.is_empty())
-        .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
+        .map(|word| format!("\"{}\"", script::spaced(word).replace('"', "\"\"")))
         .collect();
     if let Some(last) = terms.last_mut() {
         last.push('*');
@@ -631,7 +631,7 @@ pub async fn touch_anew(
 /// texts and one for all values, as a site makes hundreds of thousands findable anew.
 pub async fn keep_findable(change: &mut Change<'_>, entries: &[(u64, &str, Findable)]) -> Result<(), Problem> {
     let texts = entries.iter().filter(|(_, _, found)| !found.text.is_empty());
-    let texts: Vec<Value> = texts.map(|(seq, _, found)| json!([seq, found.text])).collect();
+    let texts: Vec<Value> = texts.map(|(seq, _, found)| json!([seq, script::spaced(&found.text)])).collect();
     let values = |(seq, incident, found): &(u64, &str, Findable)| -> Vec<Value> {
         found.observables.iter().map(|(kind, value)| json!([value, kind, seq, incident])).collect()
     };
@@ -655,7 +655,7 @@ pub async fn keep_findable(change: &mut Change<'_>, entries: &[(u64, &str, Finda
 /// Erases the body of an entry, and whatever was derived from it. `false` where there is no such body.
 pub async fn erase_body(change: &mut Change<'_>, incident: &str, site: &str, sequence: u64) -> Result<bool, Problem> {
     let query = sqlx::query_scalar(
-        "UPDATE entry SET body = NULL WHERE incident = ?1 AND site = ?2 AND sequence = ?3 AND body IS NOT NULL RETURNING seq",
+        "UPDATE entry SET body = NULL, marked = NULL WHERE incident = ?1 AND site = ?2 AND sequence = ?3 AND body IS NOT NULL RETURNING seq",
     );
     let query = query.bind(incident).bind(site).bind(sequence.cast_signed());
     let seq: Option<i64> = query.fetch_optional(&mut **change).await.map_err(trouble)?;
@@ -723,5 +723,6 @@ mod tests {
         check("a\"b", "\"a\"\"b\"*");
         check("a\0b", "\"a\" \"b\"*");
         check("\0", "");
+        check("攻撃 evil", "\"攻 撃\" \"evil\"*");
     }
 }
