@@ -26,7 +26,7 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
-use concert_model::language;
+use concert_model::{language, script};
 use mail_parser::{Address, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 
 pub use automatic::is_nobody;
@@ -235,6 +235,7 @@ fn sent_to(message: &Message<'_>) -> Vec<String> {
 /// `[CERT #4711]` gives `4711`; a number like those of notices is found anywhere.
 fn tickets(subject: &str) -> Vec<String> {
     let mut found = Vec::new();
+    let subject = &*script::narrow(subject);
     for piece in subject.split('[').skip(1) {
         let Some((inside, _)) = piece.split_once(']') else { continue };
         let last = inside.split_whitespace().next_back().unwrap_or_default();

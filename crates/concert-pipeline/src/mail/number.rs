@@ -4,6 +4,8 @@
 //! count. Four are enough to tell sites apart. They are no secret and prove nothing. Numbers from before there were
 //! letters have none, and stay as they are.
 
+use concert_model::script;
+
 /// What the secret is used for, so that it can be used for other things too.
 const PURPOSE: &str = "concert 2026 letters of a site in numbers of notices";
 /// Letters of a number. Without vowels they make no words.
@@ -44,14 +46,16 @@ fn number(word: &str) -> Option<String> {
 pub fn incidents(subject: &str, ticket: &str) -> Vec<String> {
     let (mut found, begin): (Vec<String>, _) = (Vec::new(), format!("{ticket}#").to_ascii_lowercase());
     // Of what is not ASCII nothing becomes longer or shorter by this.
-    let text = subject.to_ascii_lowercase();
+    let text = script::narrow(subject).to_ascii_lowercase();
     for (at, _) in text.match_indices(&begin) {
-        let is_in_word = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        // Words that are written without blanks may touch it.
+        let is_in_word = |c: char| (c.is_alphanumeric() || "-_.".contains(c)) && !script::changes(c, '0');
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         let rest = text.get(at + begin.len()..).unwrap_or_default();
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(rest.len());
         let (number, behind) = rest.split_at_checked(end).unwrap_or_default();
-        let is_word = !before.is_some_and(is_in_word) && !behind.starts_with(char::is_alphanumeric);
+        let is_word =
+            !before.is_some_and(is_in_word) && !behind.starts_with(|c: char| c.is_alphanumeric() && is_in_word(c));
         if let Some(number) = incident(number.trim_end_matches('-')).filter(|_| is_word) {
             super::note(&mut found, format!("{ticket}#{number}"));
         }
@@ -81,6 +85,10 @@ mod tests {
             "AW: Cert-Ex#2026-01: done",
             "ü CERT-EX#2026-000001ü CERT-EX#2026-1-",
             "(CERT-EX#2026-0000000001)",
+            "Re: ［CERT-EX＃2026-000001］件",
+            "回复：【CERT-EX#2026-000001】",
+            "件名CERT-EX#2026-000001の件",
+            "ＣＥＲＴ－ＥＸ＃２０２６－１",
         ] {
             check(one, &["CERT-EX#2026-000001"]);
         }

@@ -637,3 +637,32 @@ fn a_status_of_the_mailbox_is_told_from_one_of_its_system() {
     check("", "550 5.7.1 no such user", false);
     check("5.1.1", "550 5.1.1 no such user: your server is blocked", false);
 }
+
+/// What mail programs of East Asia write is read as it was meant, whatever it is encoded in.
+#[test]
+fn mails_in_every_usual_charset_are_read() {
+    use base64::Engine as _;
+    use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, KOI8_R, SHIFT_JIS, WINDOWS_874};
+    let check = |charset: &str, encoding: &'static Encoding, words: &str| {
+        let (body, _, is_lossy) = encoding.encode(words);
+        assert!(!is_lossy, "{charset}");
+        let encoded = base64::engine::general_purpose::STANDARD.encode(&body);
+        let head = format!(
+            "From: Abuse <abuse@net.example>\nTo: cert@cert.example\nMIME-Version: 1.0\nContent-Type: text/plain; \
+             charset={charset}\nContent-Transfer-Encoding: base64\nSubject: Re: =?{charset}?B?{encoded}?="
+        );
+        let mail = mail(&head, &encoded);
+        assert_eq!((mail.subject.as_str(), mail.text.trim()), (format!("Re: {words}").as_str(), words), "{charset}");
+    };
+    check("iso-2022-jp", ISO_2022_JP, "日本語の返事");
+    check("Shift_JIS", SHIFT_JIS, "日本語の返事");
+    check("euc-jp", EUC_JP, "日本語の返事");
+    check("GB2312", GBK, "您好回复");
+    check("gbk", GBK, "您好回复");
+    check("gb18030", GB18030, "您好回复");
+    check("big5", BIG5, "您好回覆");
+    check("euc-kr", EUC_KR, "안녕하세요");
+    check("ks_c_5601-1987", EUC_KR, "안녕하세요");
+    check("windows-874", WINDOWS_874, "สวัสดี");
+    check("koi8-r", KOI8_R, "Здравствуйте");
+}
