@@ -35,19 +35,38 @@ pub struct Kept {
     signed: Option<Marking>,
     /// Whether the body was erased and what it says is what stands of it.
     stands: bool,
+    /// Of one that was erased: how the entry is marked that says so, and who wrote that. That something was there is
+    /// seen by whoever sees that it was erased.
+    seal: Option<Box<(Marking, String)>>,
 }
 
 impl Kept {
     /// An entry as it was read.
     pub(super) fn new(seq: u64, header: Header, body: Option<(Body, Content)>) -> Self {
         let alike = sight::alike(Sight::of(body.as_ref()));
-        Self { seq, header, body, alike, values: OnceLock::new(), signed: None, stands: false }
+        Self { seq, header, body, alike, values: OnceLock::new(), signed: None, stands: false, seal: None }
     }
 
     /// The same entry with another body, which the same people see.
     pub(super) fn with(&self, body: (Body, Content)) -> Self {
         let (seq, header, alike, signed) = (self.seq, self.header.clone(), self.alike, self.signed.clone());
-        Self { seq, header, body: Some(body), alike, values: OnceLock::new(), signed, stands: self.stands }
+        let (values, stands) = (OnceLock::new(), self.stands);
+        Self { seq, header, body: Some(body), alike, values, signed, stands, seal: None }
+    }
+
+    /// The same entry without a body, which an entry that is marked so and written by somebody says was erased.
+    fn sealed(&self, by: &(Marking, String)) -> Self {
+        let sealed = Self { seal: Some(Box::new(by.clone())), ..Self::new(self.seq, self.header.clone(), None) };
+        let alike = sight::alike(sealed.sight());
+        Self { alike, ..sealed }
+    }
+
+    /// What decides who sees it; `None` where whoever sees the incident sees it.
+    pub(super) fn sight(&self) -> Option<Sight<'_>> {
+        match (&self.body, self.seal.as_deref()) {
+            (None, Some((marking, author))) => Some(Sight::of_item(marking, author)),
+            (body, _) => Sight::of(body.as_ref()),
+        }
     }
 
     /// The same entry marked otherwise than it was written.
@@ -221,6 +240,29 @@ fn mark(entries: &mut [Arc<Kept>]) -> BTreeMap<String, Marking> {
     marks
 }
 
+/// What an entry says was erased, with how that entry is marked and who wrote it.
+fn erasure(kept: &Kept) -> Option<(String, (Marking, String))> {
+    match &kept.body {
+        Some((body, Content::Erased(one))) => {
+            Some((format!("{}:{}", one.site, one.sequence), (body.marking.clone(), body.author.clone())))
+        }
+        _ => None,
+    }
+}
+
+/// Gives what was erased to those alone who see that it was.
+fn seal(entries: &mut [Arc<Kept>]) {
+    let erased: BTreeMap<String, (Marking, String)> = entries.iter().filter_map(|kept| erasure(kept)).collect();
+    if erased.is_empty() {
+        return;
+    }
+    for kept in entries.iter_mut().filter(|kept| kept.body.is_none()) {
+        if let Some(by) = erased.get(&place(&kept.header)) {
+            *kept = Arc::new(kept.sealed(by));
+        }
+    }
+}
+
 fn read(row: EntryRow) -> Option<Arc<Kept>> {
     // A row that cannot be read is named by `verify`; it says nothing here.
     let header = Header::read(&row.header).ok()?;
@@ -283,7 +325,7 @@ impl Case {
         let splits = came.iter().any(moves);
         let is_marked = |kept: &Arc<Kept>| !self.marks.is_empty() && self.marks.contains_key(&place(&kept.header));
         let says_so = |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Remarked(_) | Content::Opening(_))));
-        let remarks = came.iter().any(|kept| says_so(kept) || is_marked(kept));
+        let remarks = came.iter().any(|kept| says_so(kept) || is_marked(kept) || erasure(kept).is_some());
         let in_order = !remarks && came.iter().all(is_later) && came.is_sorted_by_key(|kept| order(&kept.header));
         if in_order {
             for kept in came {
@@ -291,11 +333,12 @@ impl Case {
                 self.entries.push(kept);
             }
         } else {
-            // Another site wrote meanwhile, or something is marked otherwise: whatever holds is worked out anew.
+            // Another site wrote meanwhile, or something is marked otherwise or gone: whatever holds is worked out anew.
             let mut all: Vec<Arc<Kept>> = self.entries.iter().cloned().chain(came).collect();
             all.sort_by_key(|kept| order(&kept.header));
             stand(&mut all);
             self.marks = mark(&mut all);
+            seal(&mut all);
             self.head = Incident::default();
             self.examples.clear();
             self.joins.clear();
@@ -340,7 +383,7 @@ impl Case {
 
     /// Whether a person may see an entry of an incident that the person may see.
     pub fn shows(&self, circle: &Circle, person: &Person, kept: &Kept) -> bool {
-        Sight::of(kept.body.as_ref()).is_none_or(|sight| sight.is_of(person, circle))
+        kept.sight().is_none_or(|sight| sight.is_of(person, circle))
     }
 
     /// Whether a person may have the body of an entry, which is signed as it is: sees it, and it names no party of which
@@ -455,7 +498,7 @@ impl Case {
         let mut all: BTreeMap<String, (u64, Time)> = BTreeMap::new();
         let mut open = 0;
         for kept in self.entries.iter() {
-            let sight = Sight::of(kept.body.as_ref());
+            let sight = kept.sight();
             if sight.is_none() {
                 open = kept.seq.max(open);
             }

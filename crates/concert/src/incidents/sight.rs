@@ -38,6 +38,11 @@ impl<'k> Sight<'k> {
         (!is_open).then_some(Self { marking: &body.marking, author: &body.author, speaks_for, joins, stands })
     }
 
+    /// That of what is seen like an entry which is marked so and about nothing else.
+    pub(super) fn of_item(marking: &'k Marking, author: &'k str) -> Self {
+        Self { marking, author, speaks_for: "", joins: "", stands: "" }
+    }
+
     /// Whether a person who sees the incident sees it too, as far as the other incident does not count.
     pub(super) fn is_of(&self, person: &Person, circle: &Circle) -> bool {
         let Self { marking, author, speaks_for, stands, .. } = *self;
@@ -95,7 +100,7 @@ impl<'c> Sights<'c> {
         if let Some((_, is_shown)) = self.decided.iter().find(|(known, _)| *known == kept.alike) {
             return *is_shown;
         }
-        let is_shown = Sight::of(kept.body.as_ref()).is_none_or(|sight| sight.is_of(self.person, self.circle));
+        let is_shown = kept.sight().is_none_or(|sight| sight.is_of(self.person, self.circle));
         if self.decided.len() < DECIDED_MAX {
             self.decided.push((kept.alike, is_shown));
         }

@@ -1348,3 +1348,67 @@ async fn what_would_say_nothing_is_refused() {
     refused(answer("missing"), "`text` of the answer `missing` about `triage` is empty").await;
     assert_eq!(write(answer("useless")).await + &write(answer("late")).await, "");
 }
+
+/// That a hidden entry was erased, and why, is seen by whoever could read the entry, and moves nothing for anybody else.
+#[tokio::test]
+async fn what_was_erased_is_there_for_those_alone_who_could_read_it() {
+    let site = site().await;
+    let (hana, ron) = (user("hana", &["handler"], Tlp::Red), user("ron", &["reader"], Tlp::Red));
+    let (otto, lena) = (user("otto", &[], Tlp::Red), user("lena", &[], Tlp::Red));
+    let role = |role, person: &str, party: &str| {
+        draft(RoleMoved { role, person: person.into(), party: party.into(), holds: true }, None)
+    };
+    let drafts = vec![
+        role(Role::SiteLead, "hana", ""),
+        role(Role::Investigator, "lena", ""),
+        draft(told("Net A"), None),
+        role(Role::AffectedParty, "otto", "Net A"),
+    ];
+    let opened = site.incidents.open(Ask::new(&hana, NOW), new("x", Marking::of(Tlp::Amber), drafts)).await.unwrap();
+    let number = opened.number.as_str();
+    let write = async |person: &Person, marking| {
+        let written = site.incidents.write(Ask::new(person, NOW), number, vec![note("source X", Some(marking))]).await;
+        written.unwrap().entries[0]["seq"].as_u64().unwrap()
+    };
+    let erase = async |seq| site.incidents.erase_entry(Ask::new(&hana, NOW), number, seq, "the informant asked").await;
+    let all = Slice { limit: 10, below: None };
+    let reads = async |person: &Person| {
+        let state = site.incidents.show(person, number).await.unwrap();
+        let log = site.incidents.log(person, number, 0, 100).await.unwrap();
+        let rows: Vec<String> = log.iter().map(|kept| entry_json(kept).to_string()).collect();
+        let (list, _) = site.incidents.list(person, Filter::default(), all).await.unwrap();
+        let changes = site.incidents.changes(person, None, 0).await.unwrap().rows.len();
+        let found = site.incidents.search(person, "informant", all).await.unwrap().0.len();
+        (state.entries, state.sealed, state.changed, rows, list[0].head.changed, changes, found)
+    };
+    let sound = async || assert_eq!(verify_journals(&site.incidents.store).await.unwrap().problems, []);
+    let red = |names: &[&str]| {
+        let persons = names.iter().map(|name| (*name).to_owned()).collect();
+        Marking { persons, ..Marking::of(Tlp::Red) }
+    };
+    // Marked so when it was written, and later.
+    let (own, later) = (write(&hana, red(&["hana"])).await, write(&hana, Marking::of(Tlp::AmberStrict)).await);
+    let marked = Marked { marking: red(&["hana"]), reason: "it names a source".into() };
+    site.incidents.mark_entry(Ask::new(&hana, NOW), number, later, marked).await.unwrap();
+    let of_lena = write(&lena, red(&["hana"])).await;
+    let before = [reads(&otto).await, reads(&ron).await];
+    for seq in [own, later, of_lena] {
+        erase(seq).await.unwrap();
+    }
+    assert_eq!([reads(&otto).await, reads(&ron).await], before);
+    let seen = |(_, sealed, _, _, _, _, found): (u64, u64, _, Vec<String>, u64, usize, usize)| (sealed, found);
+    // Who wrote it knew of it without being named.
+    assert_eq!((seen(reads(&hana).await), seen(reads(&lena).await)), ((3, 3), (1, 1)));
+    sound().await;
+    site.incidents.rebuild().await.unwrap();
+    assert_eq!([reads(&otto).await, reads(&ron).await], before);
+    sound().await;
+    // What was for a party is gone for that too, and it learns why.
+    let of_party = Marking { parties: vec!["Net A".into()], ..Marking::of(Tlp::Amber) };
+    erase(write(&hana, of_party).await).await.unwrap();
+    assert_eq!((seen(reads(&otto).await), seen(reads(&ron).await)), ((1, 1), (1, 1)));
+    // The label of an entry lets nothing out that the incident keeps.
+    erase(write(&hana, Marking::of(Tlp::Green)).await).await.unwrap();
+    assert_eq!((seen(reads(&otto).await), seen(reads(&ron).await)), ((1, 1), (2, 2)));
+    sound().await;
+}

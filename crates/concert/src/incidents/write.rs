@@ -18,7 +18,7 @@ use concert_store::records::Change;
 use concert_store::records::incidents;
 use serde_json::{Value, json};
 
-use sign::keep_mark;
+use sign::keep_sight;
 
 pub(super) use sign::head_of;
 
@@ -428,20 +428,15 @@ impl Incidents {
                 }
             }
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
-            if let Content::Erased(erased) = &draft.content {
-                let (left, entries) = self.erase(change, ask, case, erased).await?;
-                case = left;
-                all.extend(entries);
-            }
-            let before = case.last;
-            let remarked = match &draft.content {
-                Content::Remarked(one) => Some((one.site.clone(), one.sequence, json!(one.marking).to_string())),
-                _ => None,
-            };
-            let (next, entries) = self.sign(change, ask, case, vec![draft]).await?;
+            let (erased, draft, entries) = self.erase(change, ask, case, draft).await?;
+            all.extend(entries);
+            let before = erased.last;
+            let moves = matches!(draft.content, Content::Remarked(_) | Content::Erased(_));
+            let other = moves.then(|| draft.content.clone());
+            let (next, entries) = self.sign(change, ask, erased, vec![draft]).await?;
             case = next;
-            if let Some((site, sequence, marking)) = remarked {
-                Box::pin(keep_mark(change, &case, (&site, sequence), &marking)).await?;
+            if let Some(other) = other {
+                Box::pin(keep_sight(change, &case, &other)).await?;
             }
             if let Some(named) = &mut named {
                 named.take(&case, before);

@@ -3,30 +3,32 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use concert_model::access::{Circle, is_field};
-use concert_model::incident::content::{Content, Erased, Opened, Opening};
+use concert_model::access::{BY_ITSELF, Circle, is_field};
+use concert_model::incident::content::{Content, Opened, Opening};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::place;
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
+use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{Problem, Time};
 use concert_store::records::incidents::{self, EntryRow, Head, NewEntry};
 use concert_store::records::{Change, messages};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ANSWERS_KEPT_MICROS, MERGED, Written, absent, salt, wrong};
 use crate::incidents::case::Case;
-use crate::incidents::sight::{self, Sight};
+use crate::incidents::sight;
 use crate::incidents::{Ask, Incidents, Kept, Refused, effort, entry_json, evidence, text, titles};
 
 impl Incidents {
-    /// Removes a body. What is kept of it is that it was there.
+    /// Removes the body that a draft says is erased. What is kept of it is that it was there, for whoever could read it.
     pub(super) async fn erase(
         &self,
         change: &mut Change<'_>,
         ask: Ask<'_>,
         case: Case,
-        erased: &Erased,
-    ) -> Result<(Case, Vec<Value>), Refused> {
+        draft: Draft,
+    ) -> Result<(Case, Draft, Vec<Value>), Refused> {
+        let Content::Erased(erased) = &draft.content else { return Ok((case, draft, Vec::new())) };
         let circle = self.circle(&case);
         let is_it =
             |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;
@@ -66,7 +68,11 @@ impl Incidents {
         if evidence::holds(&case, &body.content, &body.kind) {
             return Err(wrong("evidence is destroyed before what is written about it is erased"));
         }
-        if let Content::MessageKept(message) = Content::read(&body.kind, &body.content) {
+        let marking = match (&draft.marking, marking_of_erasure(&case, &circle, body)) {
+            (Some(given), Some(own)) => Some(own.and(given)),
+            (given, own) => own.or_else(|| given.clone()),
+        };
+        if let Content::MessageKept(message) = said {
             messages::forget(change, &message.notice, message.mail).await?;
         }
         // What it needs to stand is written first, so that the incident is never without it.
@@ -79,9 +85,7 @@ impl Incidents {
         };
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let rows = incidents::entries_in(change, &case.id, 0).await?;
-        let case = Case::new(&case.id, rows);
-        incidents::touch_anew(change, &case.id, &case.touched()).await?;
-        Ok((case, written))
+        Ok((Case::new(&case.id, rows), Draft { marking, ..draft }, written))
     }
 
     /// Signs drafts that were decided about and keeps them, with what is found by searching.
@@ -130,7 +134,7 @@ impl Incidents {
             tip = Tip { sequence: entry.header.sequence, hash: entry.header.hash().map_err(unwritable)? };
             case.add(vec![EntryRow { seq, incident: case.id.clone(), header, body, marked: None }]);
             let Some(kept) = case.entries.iter().rev().find(|kept| kept.seq == seq) else { continue };
-            let sight = sight::text(Sight::of(kept.body.as_ref()));
+            let sight = sight::text(kept.sight());
             incidents::touch(change, &case.id, &sight, (seq, kept.header.stamp.time)).await?;
             written.push(entry_json(kept));
         }
@@ -203,15 +207,32 @@ pub(in crate::incidents) fn head_of(case: &Case, circle: &Circle) -> Head {
     }
 }
 
-/// Keeps how an entry is marked by now, and by that who sees the incident move in lists.
-pub(super) async fn keep_mark(
-    change: &mut Change<'_>,
-    case: &Case,
-    place: (&str, u64),
-    marking: &str,
-) -> Result<(), Problem> {
-    incidents::mark_entry(change, &case.id, place, marking).await?;
+/// Keeps who sees another entry by now, of which one says that it is marked otherwise or was erased, and by that who sees
+/// the incident move in lists.
+pub(super) async fn keep_sight(change: &mut Change<'_>, case: &Case, says: &Content) -> Result<(), Problem> {
+    if let Content::Remarked(one) = says {
+        let marking = json!(one.marking).to_string();
+        incidents::mark_entry(change, &case.id, (&one.site, one.sequence), &marking).await?;
+    }
     incidents::touch_anew(change, &case.id, &case.touched()).await
+}
+
+/// How to mark what says that an entry was erased: it is for whoever read that entry, as far as the label of the incident
+/// admits. `None` for a field, which is read by whoever sees the incident.
+fn marking_of_erasure(case: &Case, circle: &Circle, body: &Body) -> Option<Marking> {
+    let own = Some(&body.marking).filter(|_| !is_field(&body.kind))?;
+    let mut marking = match case.head.marking.as_ref().filter(|whole| whole.tlp > own.tlp) {
+        Some(whole) => Marking { parties: own.parties.clone(), ..own.and(whole) },
+        None => own.clone(),
+    };
+    // Whoever wrote it read it without being named.
+    if marking.tlp == Tlp::Red || !marking.compartment.is_empty() {
+        let author = if body.author == BY_ITSELF { &circle.opener } else { &body.author };
+        if !marking.persons.contains(author) {
+            marking.persons.push(author.clone());
+        }
+    }
+    Some(marking)
 }
 
 fn unwritable(why: impl std::fmt::Display) -> Refused {
