@@ -523,8 +523,8 @@ impl Incidents {
     ) -> Result<Vec<Decision>, Refused> {
         let head = self.asked(ask.person, name, &[Action::AskWho, Action::See]).await?;
         self.gone().await?;
-        let case = self.case(&head.id).await?;
-        let circle = self.circle(&case);
+        let mut case = self.case(&head.id).await?;
+        let mut circle = self.circle(&case);
         let asks = may(ask.person, Action::AskWho, Object::Incident(&circle));
         if !asks.allowed {
             let sees = may(ask.person, Action::See, Object::Incident(&circle)).allowed;
@@ -537,6 +537,13 @@ impl Incidents {
         let Some(seq) = seq else {
             return Ok(others.iter().map(|other| may(other, action, Object::Incident(&circle))).collect());
         };
+        // What shows here because of a merge or a split is for those who see it where it was written.
+        if !case.entries.iter().any(|kept| kept.seq == seq) {
+            let shown = self.joint_log(ask.person, &case).await?;
+            let kept = shown.iter().find(|kept| kept.seq == seq).ok_or(Refused::Missing)?;
+            case = self.case(&kept.header.incident).await?;
+            circle = self.circle(&case);
+        }
         let kept = case.entries.iter().find(|kept| kept.seq == seq).ok_or(Refused::Missing)?;
         let Some((body, content)) = &kept.body else { return Err(Refused::Missing) };
         let (marking, author) = (&body.marking, body.author.as_str());

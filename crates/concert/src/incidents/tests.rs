@@ -1310,6 +1310,38 @@ async fn who_sees_a_join_is_who_sees_both() {
     assert_eq!(log.iter().filter(|kept| case.joins.iter().any(|join| join.seq == kept.seq)).count(), 1);
 }
 
+/// Who sees an entry that shows because of a merge is answered where it shows as well as where it was written.
+#[tokio::test]
+async fn who_sees_an_entry_is_answered_wherever_it_shows() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["handler"], Tlp::Amber));
+    let opened = async |title: &str| {
+        let drafts = vec![note("a note", Some(Marking::of(Tlp::AmberStrict))), note("another", None)];
+        site.incidents.open(Ask::new(&anna, NOW), new(title, Marking::of(Tlp::Amber), drafts)).await.unwrap()
+    };
+    let (one, two) = (opened("one").await, opened("two").await);
+    let of_one: Vec<u64> = one.entries.iter().filter_map(|entry| entry["seq"].as_u64()).collect();
+    let who = async |person: &Person, name: &str, seq: u64| {
+        let persons = [anna.clone(), ben.clone()];
+        let decided = site.incidents.why(Ask::new(person, NOW), name, Some(seq), &persons, Action::See).await;
+        decided.map(|all| all.iter().map(|decision| decision.allowed).collect::<Vec<_>>())
+    };
+    assert_eq!(who(&anna, &two.number, of_one[2]).await, Err(Refused::Missing));
+    let join = (one.number.as_str(), two.number.as_str());
+    site.incidents.join(Ask::new(&anna, NOW), Join::Merged, join, true, "the same").await.unwrap();
+    let mut answers = BTreeSet::new();
+    for seq in of_one {
+        let there = who(&anna, &one.number, seq).await;
+        assert_eq!(who(&anna, &two.number, seq).await, there);
+        answers.insert(there.unwrap());
+    }
+    assert_eq!(answers, BTreeSet::from([vec![true, false], vec![true, true]]));
+    // Whoever does not see an entry learns nothing of it there either.
+    let leads = RoleMoved { role: Role::Coordinator, person: "ben".into(), party: String::new(), holds: true };
+    site.incidents.write(Ask::new(&anna, NOW), &two.number, vec![draft(leads, None)]).await.unwrap();
+    assert_eq!(who(&ben, &two.number, one.entries[2]["seq"].as_u64().unwrap()).await, Err(Refused::Missing));
+}
+
 /// What says nothing is not taken: a host of nobody, a run without a name, an outcome of what is no decision.
 #[tokio::test]
 async fn what_would_say_nothing_is_refused() {
