@@ -330,6 +330,36 @@ fn a_backup_comes_back_whole_and_a_forgotten_value_does_not() {
     assert_eq!(site.concert(&["forget", "198"]).0, 2);
 }
 
+#[test]
+fn a_report_that_names_a_forgotten_value_again_in_another_form_goes_too() {
+    let site = Site::new(RIGHT);
+    let head = "time,address,port,kind\n";
+    let row = |address: &str| format!("2026-11-21T10:00:00Z,{address},80,scanner\n");
+    let put = |name: &str, addresses: &[&str]| {
+        let rows: String = addresses.iter().map(|address| row(address)).collect();
+        site.write(name, &format!("{head}{rows}"));
+        site.rows(&["ingest", "--feed", "drop", name]);
+    };
+    put("a.csv", &["2001:db8::1", "198.18.0.1"]);
+    put("b.csv", &["2001:0DB8:0000::0001", "198.18.0.2"]);
+    put("c.csv", &["2001:db8::1", "198.18.0.3"]);
+    put("d.csv", &["2001:db8::1", "2001:DB8:0::1", "198.18.0.4"]);
+    put("e.csv", &["198.18.0.1", "198.18.0.5"]);
+    let done = &site.rows(&["forget", "2001:db8::1", "--yes"])[0];
+    let counts = ["events", "reports", "redacted"].map(|name| done[name].clone());
+    // Of the lines of others those stay that stand in a report that shows the value as it is.
+    assert_eq!(counts, [Value::from(1), 4.into(), 2.into()], "{done}");
+    let files = Command::new("find").args(["data/archive", "-type", "f"]).current_dir(site.path(".")).output().unwrap();
+    let files = String::from_utf8(files.stdout).unwrap();
+    let texts = files.lines().map(|file| {
+        let packed = fs::read(site.path(file)).unwrap();
+        String::from_utf8(zstd::decode_all(&packed[..]).unwrap()).unwrap().to_lowercase()
+    });
+    let texts: Vec<String> = texts.collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("db8")), "{texts:?}");
+}
+
 /// A site that is fed by hand alone: nothing but `ingest` ever works on it.
 #[test]
 fn files_stay_few_where_only_ingest_works() {

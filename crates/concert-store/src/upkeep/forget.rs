@@ -80,6 +80,10 @@ pub struct Traces {
     /// Problems of such events, and the reports that named one again.
     problems: HashSet<ProblemKey>,
     again: BTreeSet<ReportId>,
+    /// Those of the problems that are about the value: whoever names one again names it too, in whatever form. And how
+    /// often a report did.
+    about: HashSet<ProblemKey>,
+    again_about: BTreeMap<ReportId, usize>,
     /// Raw reports that go whole,
     contents: Vec<[u8; 32]>,
     /// and those whose other lines stay.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use concert_model::batch::Row;
-use concert_model::{Event, Problem, ReportId, Time, json};
+use concert_model::{Event, Field, Problem, ReportId, Time, Value, json};
 use sqlx::Row as _;
 
 use super::needle::Needle;
@@ -30,6 +30,8 @@ impl Writer {
             reports: BTreeMap::new(),
             problems: HashSet::new(),
             again: BTreeSet::new(),
+            about: HashSet::new(),
+            again_about: BTreeMap::new(),
             contents: Vec::new(),
             redacted: Vec::new(),
             rejects: Vec::new(),
@@ -39,11 +41,14 @@ impl Writer {
             contacts: 0,
         };
         self.trace_events(&mut traces).await?;
-        let Traces { problems, again, .. } = &mut traces;
+        let Traces { problems, again, about, again_about, .. } = &mut traces;
         self.store()
             .sightings("", &mut |sighting| {
                 if problems.contains(&sighting.problem) {
                     again.insert(sighting.report);
+                }
+                if about.contains(&sighting.problem) {
+                    *again_about.entry(sighting.report).or_default() += 1;
                 }
             })
             .await?;
@@ -112,7 +117,8 @@ impl Writer {
     }
 
     /// Raw reports that hold the value, and those that gave an event or reject that does: in these it
-    /// may stand compressed. So it may in those that named such a problem again, if nobody can look into them.
+    /// may stand compressed. So it may in those that named such a problem again, if nobody can look into them, or if fewer
+    /// of their lines show it than named a problem that is about it: then it stands there in another form.
     async fn trace_reports(&self, traces: &mut Traces) -> Result<(), Problem> {
         let store = self.store();
         let mut contents: HashMap<[u8; 32], BTreeSet<u64>> = HashMap::new();
@@ -121,9 +127,13 @@ impl Writer {
                 contents.entry(row.report.content).or_default().extend(lines);
             }
         }
-        let mut again: HashSet<[u8; 32]> = HashSet::new();
+        let mut again: HashMap<[u8; 32], usize> = HashMap::new();
         for report in &traces.again {
-            again.extend(store.records.report(*report).await?.map(|row| row.report.content));
+            if let Some(row) = store.records.report(*report).await? {
+                let named = traces.again_about.get(report).copied().unwrap_or(0);
+                let most = again.entry(row.report.content).or_default();
+                *most = named.max(*most);
+            }
         }
         let mailed = store.records.mailed().await?;
         // What stands in its place would be found again and again.
@@ -139,19 +149,22 @@ impl Writer {
             let wanted = contents.get(&content);
             let raw = || store.archive.open(&content);
             let is_named = wanted.is_some() || raw().and_then(|raw| traces.needle.is_in_reader(raw)).map_err(failed)?;
-            if !is_named && !again.contains(&content) {
+            let again = again.get(&content).copied();
+            if !is_named && again.is_none() {
                 continue;
             }
+            // Lines that gave an event are among those that must show the value by themselves.
+            let named = again.unwrap_or(0) + wanted.map_or(0, BTreeSet::len);
             let lines = match mailed.contains(&content) {
                 true => None,
                 false => raw().and_then(|raw| redact::lines(raw, &traces.needle)).map_err(failed)?,
             };
-            if !is_named && lines.is_some() {
+            if !is_named && lines.is_some() && named == 0 {
                 continue;
             }
             let lines = lines.filter(|_| !is_lost);
             let has_all = |lines: &BTreeSet<u64>| wanted.is_none_or(|wanted| wanted.is_subset(lines));
-            match lines.is_some_and(|lines| !lines.is_empty() && has_all(&lines)) {
+            match lines.is_some_and(|lines| !lines.is_empty() && lines.len() >= named && has_all(&lines)) {
                 true => traces.redacted.push(content),
                 false => traces.contents.push(content),
             }
@@ -189,9 +202,12 @@ impl Writer {
 
 impl Traces {
     fn take(&mut self, found: Vec<Holding>) {
-        for Holding { report, row, place } in found {
+        for Holding { report, row, place, is_about } in found {
             self.reports.entry(report).or_default().insert(row.position);
             self.problems.insert(row.key);
+            if is_about {
+                self.about.insert(row.key);
+            }
             self.places.insert(place);
         }
     }
@@ -203,14 +219,37 @@ struct Holding {
     row: Row,
     /// Where it is in the store.
     place: Place,
+    /// Whether it is about the value.
+    is_about: bool,
 }
+
+/// Fields that say what an event is about. Of one that holds the value elsewhere (in `extra.`, in a name that was looked
+/// up), the next report of the same problem need not.
+const ABOUT: [Field; 10] = [
+    Field::SOURCE_IP,
+    Field::SOURCE_FQDN,
+    Field::SOURCE_URL,
+    Field::SOURCE_ACCOUNT,
+    Field::SOURCE_NETWORK,
+    Field::DESTINATION_IP,
+    Field::DESTINATION_FQDN,
+    Field::DESTINATION_URL,
+    Field::DESTINATION_ACCOUNT,
+    Field::DESTINATION_NETWORK,
+];
 
 fn holding(pages: &[Page], needle: &Needle) -> Vec<Holding> {
     let mut text = Vec::new();
     let all = pages.iter().flat_map(Page::iter).filter(|stored| holds(&stored.event, needle, &mut text));
     let holding = |stored: Stored<'_>| {
         let place = (stored.batch, stored.row);
-        Holding { report: stored.report, row: stored.event.row(), place }
+        let is_about = ABOUT.iter().filter_map(|field| stored.event.get(*field)).any(|value| match value {
+            Value::Text(text) => needle.is_in(text.as_bytes()),
+            Value::Ip(address) => needle.is_in(address.to_string().as_bytes()),
+            Value::Net(net) => needle.is_in(net.to_string().as_bytes()),
+            _ => false,
+        });
+        Holding { report: stored.report, row: stored.event.row(), place, is_about }
     };
     all.map(holding).collect()
 }
