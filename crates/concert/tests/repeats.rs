@@ -100,6 +100,21 @@ fn a_problem_that_comes_back_after_more_than_both_spans_is_a_relapse() {
     assert_eq!(seen_at(&dir, "2.csv", &["2026-01-13T00:00:00Z"]), ["relapse "], "it was gone for twelve days");
 }
 
+/// After a silence longer than anything is remembered it is new, and from then on a problem like any other.
+#[test]
+fn a_problem_that_is_new_again_is_reminded_of_as_late_as_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    concert(folder.path(), &["init", "site"]);
+    let dir = folder.path().join("site");
+    fs::write(dir.join("concert.toml"), SETTINGS.replace("\"4d\"", "\"7d\"")).unwrap();
+    assert_eq!(seen_at(&dir, "1.csv", &["2026-01-01T00:00:00Z"]), ["new "]);
+    assert!(seen_at(&dir, "2.csv", &["2026-01-02T03:00:00Z"]).is_empty(), "it has a note of its own now");
+    assert_eq!(seen_at(&dir, "3.csv", &["2026-02-10T00:00:00Z"]), ["new "], "nobody knows of it any more");
+    assert!(seen_at(&dir, "4.csv", &["2026-02-11T03:00:00Z"]).is_empty(), "told yesterday");
+    assert!(seen_at(&dir, "5.csv", &["2026-02-14T00:00:00Z"]).is_empty(), "told four days ago");
+    assert_eq!(seen_at(&dir, "6.csv", &["2026-02-17T01:00:00Z"]), ["still open "], "a reminder is due");
+}
+
 #[test]
 fn what_was_told_on_trial_is_told_anew_when_the_trial_is_over() {
     let folder = tempfile::tempdir().unwrap();

@@ -531,6 +531,7 @@ async fn tell(
         again.sort_by_key(|again| again.past.time);
         let long = seconds(notice.clean_after.max(notice.remind_after)).saturating_add(LOOK_BACK_SECONDS_MAX);
         let keep_from = now.plus_seconds(-long);
+        let look_back = seconds(site.look_back());
         let problems = again.iter().map(|again| again.past.problem);
         let records = &site.store.records;
         let mut told = records.told(&notice.name, problems.clone(), keep_from).await?;
@@ -541,8 +542,11 @@ async fn tell(
         // A contact may wish another way than that of the notice.
         let is_trial = site.settings.deliver.override_recipient.is_some() || trial::is_on(site, &notice.via);
         for Again { group, batch, row, past } in again {
-            // A problem of which nothing is known was told when it came: it had none before it then.
-            let (last_told, last_seen) = told.get(past.problem).unwrap_or((past.previous, past.previous));
+            // A problem of which nothing is known was told when it came: it had none before it then. So was one that came
+            // back after a silence so long that nothing was known of it any more.
+            let is_known = |(_, seen): &(Time, Time)| past.previous <= seen.plus_seconds(look_back);
+            let (last_told, last_seen) =
+                told.get(past.problem).filter(is_known).unwrap_or((past.previous, past.previous));
             let relapse = past.time >= last_seen.max(past.previous).plus_seconds(seconds(notice.clean_after));
             // Without a span everything is told, also what came late.
             let remind =
