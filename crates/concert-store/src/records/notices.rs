@@ -334,6 +334,11 @@ impl Records {
                     .await
                     .map_err(trouble)?;
             }
+            if *state == "delivered" && is_on_trial(reason) {
+                // Nobody was asked by it, so nobody owes an answer.
+                let query = sqlx::query("DELETE FROM contact_proof WHERE notice = ?1 AND settled IS NULL").bind(id);
+                query.execute(&mut *change).await.map_err(trouble)?;
+            }
             if *state == "delivered" && !is_on_trial(reason) {
                 sqlx::query(
                     "INSERT INTO contact_told SELECT recipient, party, ?2 FROM notice
@@ -456,6 +461,22 @@ mod tests {
         for (reason, want) in [(ON_TRIAL, (0, false)), (&elsewhere, (0, false)), ("250 taken", (1, true))] {
             records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())]).await.unwrap();
             assert_eq!(told().await, want, "{reason}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_was_asked_on_trial_only_was_not_asked() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        write(&mut writer, "one", 0, 3).await;
+        let records = &store.records;
+        let made = records.notices(&NoticeFilter::default()).await.unwrap().remove(0);
+        let elsewhere = format!("{ON_TRIAL_TO}me@cert.example");
+        for (reason, want) in [(ON_TRIAL, 0), (&elsewhere, 0), ("250 taken", 1)] {
+            let ask = "INSERT INTO contact_proof (notice, address, party, asked) VALUES (?1, 'a@x.example', 'X', 1)";
+            sqlx::query(ask).bind(&made.id).execute(records.pool()).await.unwrap();
+            records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())]).await.unwrap();
+            assert_eq!(records.proofs_asked().await.unwrap().len(), want, "{reason}");
         }
     }
 
