@@ -3,7 +3,7 @@
 use crate::Time;
 
 /// A file that goes with a message.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Attachment {
     /// File name, with its ending.
     pub name: String,
@@ -15,7 +15,7 @@ pub struct Attachment {
 
 /// One notice, rendered. A transport composes its final bytes from this, and where they are encrypted from
 /// the keys of those it is for.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Message {
     /// The notice's number, which is also the ticket in the subject and the name of a file.
     pub notice: String,
@@ -65,11 +65,26 @@ impl Message {
     }
 }
 
+/// What a peer did with a message that it took for some of those whom it is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partly {
+    /// What it answered.
+    pub said: String,
+    /// Who has it, and must not get it again.
+    pub taken: Vec<String>,
+    /// Who never gets it, and what the peer said of each.
+    pub refused: Vec<(String, String)>,
+    /// Who is to be tried again, and what the peer said of each.
+    pub later: Vec<(String, String)>,
+}
+
 /// How an attempt to deliver ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The peer took it. The text is what it answered.
     Done(String),
+    /// It took it for some of those whom it is for.
+    Partly(Partly),
     /// Not now; try again, no sooner than after so many seconds where the peer said so.
     Later(String, Option<u64>),
     /// It will never be taken; a person must look.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use concert_store::records::Gate;
-use concert_testkit::smtp::{Mail, SmtpServer};
+use concert_testkit::smtp::{Act, Mail, SmtpServer, Stage};
 use concert_testkit::web::{Answer, Web};
 use serde_json::Value;
 
@@ -529,4 +529,97 @@ async fn one_of_several_in_one_mail_that_fails_keeps_none_of_the_others_back() {
     assert_eq!(ids.len(), 3, "{queued:?}");
     at(site, &[&["notice", "send"], ids.as_slice()].concat()).output().unwrap();
     assert_eq!((states(), smtp.count()), ([0, 2, 4], 4));
+}
+
+/// A site whose notices go by mail to `to`, and at once.
+fn by_mail(folder: &Path, smtp: &SmtpServer, to: &str) {
+    init(folder);
+    let settings = format!(
+        "[site]\nname = \"Team\"\nemail = \"cert@cert.example\"\n[[feed]]\nname = \"drop\"\nparser = \"ndjson\"\n\
+         collect = {{ type = \"file\", path = \"in/\", settle = \"10ms\" }}\n[[notice]]\nname = \"told\"\nwhen = \"at once\"\n\
+         via = \"mail\"\n{to}\n[via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"off\"\n",
+        smtp.address().port(),
+    );
+    fs::write(folder.join("concert.toml"), settings).unwrap();
+    fs::create_dir_all(folder.join("in")).unwrap();
+    put(folder, "first", &["192.0.2.1"]);
+}
+
+fn shown(site: &Path, id: &str) -> Value {
+    serde_json::from_str(&done(site, &["notice", "show", id, "--format", "json"])).unwrap()
+}
+
+/// What a notice shows of those whom it is for, as `address state`.
+fn receivers(shown: &Value) -> Vec<String> {
+    let all = shown["receivers"].as_array().unwrap().iter();
+    all.map(|one| format!("{} {}", one["contact"].as_str().unwrap(), one["state"].as_str().unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_for_now_is_tried_again_alone_and_nobody_gets_a_mail_twice() {
+    let (smtp, folder) = (SmtpServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let site = folder.path();
+    by_mail(site, &smtp, "to = \"good@a.example, tmp@b.example, gone@c.example\"\nbcc = [\"copy@cert.example\"]");
+    smtp.at_line(Stage::To, "tmp@", Act::Answer("450 4.2.0 greylisted".into()), 2);
+    smtp.at_line(Stage::To, "copy@", Act::Answer("452 4.2.2 mailbox full".into()), 1);
+    smtp.at_line(Stage::To, "gone@", Act::Answer("550 5.1.1 no such user".into()), 9);
+    once(site);
+    assert_eq!(smtp.mails().iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>(), ["good@a.example"]);
+    let row = rows(site, &[]).remove(0);
+    let id = row["id"].as_str().unwrap();
+    let reason = "250 2.0.0 taken; refused: gone@c.example: 550 5.1.1 no such user; not yet tmp@b.example (450 4.2.0 \
+                  greylisted); not yet copy@cert.example (452 4.2.2 mailbox full)";
+    assert_eq!((row["state"].as_str(), row["reason"].as_str()), (Some("queued"), Some(reason)));
+    let some = ["tmp@b.example is waited for", "copy@cert.example is waited for"];
+    let some = [&some[..], &["gone@c.example never gets it", "good@a.example has it"]].concat();
+    assert_eq!(receivers(&shown(site, id)), some);
+    // Each attempt is one of another process, so what is known is kept.
+    for want in
+        [["good@a.example", "copy@cert.example"].as_slice(), &["good@a.example", "copy@cert.example", "tmp@b.example"]]
+    {
+        done(site, &["notice", "retry", id]);
+        once(site);
+        assert_eq!(smtp.mails().iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>(), want);
+    }
+    assert!(smtp.mails().iter().all(|mail| mail.bytes == smtp.mails()[0].bytes), "the same mail");
+    let shown = shown(site, id);
+    assert_eq!(
+        (shown["state"].as_str(), shown["reason"].as_str()),
+        (Some("delivered"), Some("sent in parts; 250 2.0.0 taken"))
+    );
+    let all = receivers(&shown);
+    assert_eq!(all.iter().filter(|one| one.ends_with("has it")).count(), 3, "{all:?}");
+    assert!(all.contains(&"gone@c.example never gets it".to_owned()) && all.len() == 4, "{all:?}");
+    once(site);
+    assert_eq!(smtp.count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_suspended_while_it_is_waited_for_gets_nothing_and_nobody_gets_a_mail_twice() {
+    let (smtp, folder) = (SmtpServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let site = folder.path();
+    by_mail(site, &smtp, "to = \"responsible\"");
+    let parties =
+        "party,prefixes,mail\nNet,192.0.2.0/24,good@net.example\nNet,,tmp@net.example\nNet,,full@net.example\n";
+    fs::write(site.join("parties.csv"), parties).unwrap();
+    done(site, &["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+    smtp.at_line(Stage::To, "tmp@", Act::Answer("450 4.2.0 greylisted".into()), 9);
+    smtp.at_line(Stage::To, "full@", Act::Answer("452 4.2.2 mailbox full".into()), 1);
+    once(site);
+    let id = rows(site, &[]).remove(0)["id"].as_str().unwrap().to_owned();
+    for mail in ["tmp@net.example", "good@net.example"] {
+        done(site, &["contact", "suspend", mail, "--why", "asked by telephone"]);
+    }
+    done(site, &["notice", "retry", &id]);
+    once(site);
+    assert_eq!(
+        smtp.mails().iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>(),
+        ["good@net.example", "full@net.example"]
+    );
+    let shown = shown(site, &id);
+    assert_eq!(shown["state"], "delivered", "{shown}");
+    let want = ["full@net.example has it", "good@net.example has it", "tmp@net.example never gets it"];
+    let mut got = receivers(&shown);
+    got.sort();
+    assert_eq!(got, want);
 }

@@ -14,6 +14,7 @@ pub mod messages;
 mod notices;
 mod outcomes;
 mod parties;
+mod receivers;
 mod refused;
 pub mod reminders;
 mod reports;
@@ -42,6 +43,7 @@ pub use mails::{Again, Effect, MailCount, MailFilter, MailRow, Settled, hold_com
 pub use notices::{Notice, NoticeFilter, ON_TRIAL, ON_TRIAL_TO, Way, is_on_trial, requeue_notice_in};
 pub use outcomes::TOLD_NOBODY;
 pub use parties::{Parties, import_parties_in};
+pub use receivers::Receiver;
 pub use refused::Refused;
 pub use reports::{Counts, ReportRow, Waiting};
 pub use sessions::{AGE_SECONDS_MAX as SESSION_SECONDS_MAX, Session};
@@ -85,6 +87,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0026.sql"),
     include_str!("../../migrations/0027.sql"),
     include_str!("../../migrations/0028.sql"),
+    include_str!("../../migrations/0029.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::approval::{Gate, WAITS_FOR_APPROVAL};
+use super::receivers::{Receiver, forget_receivers_in, note_receivers_in};
 use super::{Change, Records, trouble};
 use crate::Members;
 
@@ -317,7 +318,19 @@ impl Records {
 
     /// Writes down how attempts ended: id, new state, when to try again (or when delivered), reason.
     pub async fn settle_notices(&self, ended: &[(String, &'static str, Time, String)]) -> Result<(), Problem> {
+        self.settle_notices_for(ended, &[]).await
+    }
+
+    /// The same together with what became of each for some of those whom it is for.
+    pub async fn settle_notices_for(
+        &self,
+        ended: &[(String, &'static str, Time, String)],
+        receivers: &[(String, Vec<Receiver>)],
+    ) -> Result<(), Problem> {
         let mut change = self.change().await?;
+        for (id, receivers) in receivers {
+            note_receivers_in(&mut change, id, receivers).await?;
+        }
         for (id, state, time, reason) in ended {
             let when = if *state == "delivered" { "delivered" } else { "due" };
             // The notice itself, then those it carries.
@@ -407,6 +420,7 @@ pub async fn requeue_notice_in(
     if result.rows_affected() == 1 && recipient.is_some() {
         // The bytes name the recipient, so they are composed again for the new one.
         sqlx::query("DELETE FROM notice_bytes WHERE id = ?1").bind(id).execute(&mut **change).await.map_err(trouble)?;
+        forget_receivers_in(change, id).await?;
     }
     Ok(result.rows_affected() == 1)
 }

@@ -27,7 +27,7 @@ const REMOVED: &str = "(removed)";
 /// A shorter value would be found in half of everything.
 pub const VALUE_CHARS_MIN: usize = 4;
 /// Columns of records that may hold a value from outside: table, key, column.
-const TEXTS: [(&str, &str, &str); 18] = [
+const TEXTS: [(&str, &str, &str); 19] = [
     ("report", "id", "sender"),
     ("report", "id", "url"),
     ("report", "id", "reason"),
@@ -46,17 +46,19 @@ const TEXTS: [(&str, &str, &str); 18] = [
     ("mail", "id", "party"),
     ("contact_proof", "notice", "party"),
     ("notice_again", "notice", "why"),
+    ("notice_receiver", "notice", "said"),
 ];
 /// Those that hold names of files.
 const NAMES: [(&str, &str, &str); 2] = [("report", "id", "file_name"), ("report", "id", "origin")];
 /// Columns of records whose rows go when they hold the value.
-const ADDRESSES: [(&str, &str); 6] = [
+const ADDRESSES: [(&str, &str); 7] = [
     ("contact_health", "address"),
     ("contact_answer", "address"),
     ("contact_proof", "address"),
     ("contact_told", "recipient"),
     ("contact_told", "party"),
     ("receipt", "sender"),
+    ("notice_receiver", "address"),
 ];
 
 /// A reject that holds the value.
@@ -372,6 +374,8 @@ mod tests {
              INSERT INTO contact_proof VALUES ('20261122-000002', 'anna@x.example', 'X', 1, NULL);
              INSERT INTO contact_told VALUES ('anna@x.example', 'X', 1);
              INSERT INTO notice_again VALUES ('20261122-000001', '20261122-000003', 'anna@x.example bounced: gone');
+             INSERT INTO notice_receiver VALUES ('20261122-000001', 'anna@x.example', 1, '250', 1);
+             INSERT INTO notice_receiver VALUES ('20261122-000001', 'cleo@x.example', 0, '550 not anna@x.example', 1);
              INSERT INTO receipt VALUES ('anna@x.example', 1);",
         )
         .execute(pool)
@@ -383,9 +387,12 @@ mod tests {
             SELECT state || recipient AS t FROM notice UNION ALL SELECT sender || subject || reason FROM mail
             UNION ALL SELECT address || why FROM contact_health UNION ALL SELECT address FROM contact_answer
             UNION ALL SELECT address FROM contact_proof UNION ALL SELECT why FROM notice_again
-            UNION ALL SELECT sender FROM receipt)";
+            UNION ALL SELECT address || said FROM notice_receiver UNION ALL SELECT sender FROM receipt)";
         let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
-        assert_eq!(left, "rejected|(removed)(removed)(removed)|bea@x.example(removed)|(removed)");
+        assert_eq!(
+            left,
+            "rejected|(removed)(removed)(removed)|bea@x.example(removed)|(removed)|cleo@x.example(removed)"
+        );
     }
 
     #[tokio::test]

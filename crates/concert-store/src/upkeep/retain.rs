@@ -88,14 +88,14 @@ impl Upkeep {
     }
 
     async fn drop_notice_bytes(&self, before: Time, done: &mut Done) -> Result<(), Problem> {
-        let gone = sqlx::query(
-            "DELETE FROM notice_bytes WHERE id IN (SELECT id FROM notice WHERE state = 'delivered' AND delivered < ?1)",
-        )
-        .bind(before.0)
-        .execute(self.store.records.changes())
-        .await
-        .map_err(trouble)?;
-        done.notices_removed += gone.rows_affected();
+        let old = "SELECT id FROM notice WHERE state = 'delivered' AND delivered < ?1";
+        let drop = async |what: &str| {
+            let sql = format!("DELETE FROM {what} IN ({old})");
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(before.0);
+            query.execute(self.store.records.changes()).await.map_err(trouble)
+        };
+        done.notices_removed += drop("notice_bytes WHERE id").await?.rows_affected();
+        drop("notice_receiver WHERE notice").await?;
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use concert_model::keys::Secret;
-use concert_model::message::Outcome;
+use concert_model::message::{Outcome, Partly};
 use concert_model::{Keys, Message, Problem};
 use tokio::time::Instant;
 
@@ -268,15 +268,18 @@ impl Deliverer for Smtp {
                 "it was composed unencrypted before `encrypt` was \"required\"; `concert notice retry {notice} --to ADDRESS` composes it anew"
             ));
         }
-        let (mut to, mut named) = (Vec::new(), 0);
+        let (mut to, mut named, mut written) = (Vec::new(), 0, Vec::new());
         for texts in [&message.to, &message.bcc] {
             for text in texts {
-                match address::ascii(text) {
-                    // Servers that tell letter case apart in names of mailboxes are none that anybody met.
-                    Ok(address) if to.iter().any(|other: &String| other.eq_ignore_ascii_case(&address)) => {}
-                    Ok(address) => to.push(address),
+                let address = match address::ascii(text) {
+                    Ok(address) => address,
                     Err(why) => return Outcome::Never(why),
+                };
+                // Servers that tell letter case apart in names of mailboxes are none that anybody met.
+                if !to.iter().any(|other: &String| other.eq_ignore_ascii_case(&address)) {
+                    to.push(address.clone());
                 }
+                written.push((address, text));
             }
             // A mail with blind copies alone is for those.
             named = if named == 0 { to.len() } else { named };
@@ -298,7 +301,10 @@ impl Deliverer for Smtp {
         };
         let outcome = connection.send(&from, &to, named, bytes).await;
         self.put_back(connection).await;
-        outcome
+        match outcome {
+            Outcome::Partly(partly) => Outcome::Partly(as_written(partly, &written)),
+            outcome => outcome,
+        }
     }
 
     async fn check(&self) -> Result<String, Problem> {
@@ -312,6 +318,23 @@ impl Deliverer for Smtp {
             }
             Err(why) => Err(Problem::new(format!("{place}: {why}"))),
         }
+    }
+}
+
+/// The same of addresses as the message has them, each of which may stand there in several forms.
+fn as_written(partly: Partly, written: &[(String, &String)]) -> Partly {
+    let forms = |address: &str| -> Vec<String> {
+        let same = written.iter().filter(|(ascii, _)| ascii.eq_ignore_ascii_case(address));
+        same.map(|(_, text)| (*text).clone()).collect()
+    };
+    let each = |said: Vec<(String, String)>| -> Vec<(String, String)> {
+        said.iter().flat_map(|(address, said)| forms(address).into_iter().map(|form| (form, said.clone()))).collect()
+    };
+    Partly {
+        said: partly.said,
+        taken: partly.taken.iter().flat_map(|address| forms(address)).collect(),
+        refused: each(partly.refused),
+        later: each(partly.later),
     }
 }
 

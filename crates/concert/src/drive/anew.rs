@@ -4,7 +4,7 @@
 //! it is sent, where one of its addresses is suspended or no longer one of its party's.
 //!
 //! Addresses that are left stay. Where none is, or the party left the contact book, whoever is next in order is told, unless somebody was told of the same
-//! events already. What was approved for a party is not approved for another one. An address that somebody gave by hand
+//! events already. A mail that somebody has already while others are tried again stays for those for whom it is. What was approved for a party is not approved for another one. An address that somebody gave by hand
 //! stays whatever the contact book says, unless it is suspended.
 
 use std::collections::BTreeSet;
@@ -101,6 +101,20 @@ fn is_suspended(site: &Site, notice: &Notice, barred: &Barred) -> bool {
     is_open(site, notice) && notice.to.split(',').any(|to| barred.suspended(to).is_some())
 }
 
+/// Whether a notice is not sent to one of its addresses any more.
+pub(super) fn is_suspended_for(site: &Site, notice: &Notice, to: &str, barred: &Barred) -> bool {
+    is_open(site, notice) && barred.suspended(to).is_some()
+}
+
+/// Whether somebody has the mail of a notice already.
+async fn is_begun(site: &Site, notice: &Notice) -> Result<bool, Problem> {
+    if notice.attempts == 0 {
+        return Ok(false);
+    }
+    let mail = notice.carrier().unwrap_or(&notice.id);
+    Ok(!site.store.records.receivers(&[mail]).await?.is_empty())
+}
+
 /// Whether the contact book chose its addresses.
 fn is_by_book(notice: &Notice) -> bool {
     !notice.is_by_hand && !notice.to.is_empty()
@@ -134,6 +148,9 @@ async fn decide_all(site: &Site, id: &str, others: &'static str) -> Result<Optio
     let records = &site.store.records;
     let (barred, book) = (site.barred().await?, site.addressees());
     let Some((notice, members)) = records.notice(id).await? else { return Ok(None) };
+    if is_begun(site, &notice).await? {
+        return Ok(None);
+    }
     let own = changed(site, &book, &barred, &notice, &members).await?;
     let mut carried = Vec::new();
     for (other, members) in records.carried(&[id]).await? {
@@ -187,7 +204,8 @@ async fn changed(
     members: &Members,
 ) -> Result<Option<Changed>, Problem> {
     let is_by_book = is_by_book(notice);
-    if !is_open(site, notice) || !is_by_book && !is_suspended(site, notice, barred) {
+    let is_asked = is_open(site, notice) && (is_by_book || is_suspended(site, notice, barred));
+    if !is_asked || is_begun(site, notice).await? {
         return Ok(None);
     }
     let mut instead = responsible::instead(site, book, barred, notice, members.clone()).await?;

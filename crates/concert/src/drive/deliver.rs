@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use concert_model::message::Outcome;
+use concert_model::message::{Outcome, Partly};
 use concert_model::{Message, Problem, Time};
-use concert_store::records::{Notice, ON_TRIAL, ON_TRIAL_TO, Way};
+use concert_store::records::{Notice, ON_TRIAL, ON_TRIAL_TO, Receiver, Way};
 
 use super::lane::Lane;
+use super::partly;
 use super::split::TooLarge;
 use crate::settings::MAIL;
 use crate::wire::Site;
@@ -20,6 +21,8 @@ const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
 const ASKED_TIMES: usize = 4;
 /// After this long without success a notice has failed and a person must look.
 const GIVE_UP_AFTER_SECONDS: i64 = 5 * 86_400;
+/// What the reason then begins with.
+pub(super) const GIVEN_UP: &str = "given up after five days: ";
 
 /// The kind of a way out that writes into a folder.
 pub(super) const FOLDER: &str = "file";
@@ -58,8 +61,8 @@ pub(super) type Ended = (String, &'static str, Time, String);
 /// What follows from an attempt.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The state the notice has now.
-    Settled(Ended),
+    /// The state the notice has now, and what became of it for those of whom that is known beside the others.
+    Settled(Ended, Vec<Receiver>),
     /// It is to be split.
     TooLarge(TooLarge),
 }
@@ -132,11 +135,22 @@ fn said_on_trial(test: Option<&String>, notice: &Notice, outcome: Outcome) -> Ou
     }
 }
 
-/// What follows from how an attempt with so many bytes ended.
-pub(super) fn end(notice: &Notice, bytes: u64, outcome: Outcome, now: Time) -> End {
+/// What follows from how an attempt with so many bytes ended. What somebody has by an attempt before is not split.
+pub(super) fn end(
+    notice: &Notice,
+    message: &Message,
+    bytes: u64,
+    outcome: Outcome,
+    was_partly: bool,
+    now: Time,
+) -> End {
     match outcome {
+        outcome if was_partly || matches!(outcome, Outcome::Partly(_)) => {
+            let (ended, receivers) = partly::settled(notice, message, outcome, was_partly, now);
+            End::Settled(ended, receivers)
+        }
         Outcome::TooLarge(reason, limit) => End::TooLarge(TooLarge { id: notice.id.clone(), bytes, limit, reason }),
-        outcome => End::Settled(judge(notice, outcome, now)),
+        outcome => End::Settled(judge(notice, outcome, now), Vec::new()),
     }
 }
 
@@ -146,10 +160,12 @@ pub(super) fn not_delivered(notice: &Notice, reason: &str) {
     tracing::debug!(notice = notice.id, "{reason}");
 }
 
-/// The retry policy.
-fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
+/// The retry policy. What some have and others not is judged by those who have it not.
+pub(super) fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     let (reason, wait) = match outcome {
-        Outcome::Done(answer) => return (notice.id.clone(), "delivered", now, answer),
+        Outcome::Done(answer) | Outcome::Partly(Partly { said: answer, .. }) => {
+            return (notice.id.clone(), "delivered", now, answer);
+        }
         Outcome::Never(reason) | Outcome::TooLarge(reason, _) => {
             not_delivered(notice, &reason);
             return (notice.id.clone(), "failed", now, reason);
@@ -158,7 +174,7 @@ fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
         Outcome::Unsure(reason) => (format!("unclear whether it arrived: {reason}"), None),
     };
     if now.seconds() - notice.since.seconds() > GIVE_UP_AFTER_SECONDS {
-        let reason = format!("given up after five days: {reason}");
+        let reason = format!("{GIVEN_UP}{reason}");
         not_delivered(notice, &reason);
         return (notice.id.clone(), "failed", now, reason);
     }

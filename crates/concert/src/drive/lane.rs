@@ -9,10 +9,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_model::message::Outcome;
+use concert_model::message::{Outcome, Partly};
 use concert_model::{Message, Problem, Time};
 use concert_store::Members;
-use concert_store::records::{Notice, Way};
+use concert_store::records::{Notice, Receiver, Way};
 use futures_util::FutureExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -24,9 +24,11 @@ use super::deliver::{self, End, Ended, Sent, attempt, end};
 use super::mailbox;
 use super::merging;
 use super::message;
+use super::partly;
 use super::split::{TooLarge, split};
 use super::trial;
 use super::{LOOK_EVERY, TROUBLE_WAIT_MAX};
+use crate::barred::Barred;
 use crate::wire::{self, Site};
 
 /// Notices composed and not sent yet.
@@ -42,6 +44,11 @@ const OTHERS_WAIT_MICROS: i64 = 5_000_000;
 /// How long attempts that have begun may take when the program is told to stop.
 const LAST_ATTEMPTS_MAX: Duration = Duration::from_secs(5);
 
+/// A notice that can be sent, with its bytes.
+type Ready = (Notice, Message, Vec<u8>);
+/// What is known of receivers, by notice, and who is suspended.
+type Before = (HashMap<String, Vec<Receiver>>, Barred);
+
 /// The notices of one way out that are being sent.
 pub(super) struct Lane {
     site: Arc<Site>,
@@ -52,6 +59,8 @@ pub(super) struct Lane {
     busy: HashMap<String, u64>,
     /// Attempts that ended and are not written down.
     ended: Vec<Ended>,
+    /// What became of those, and of what is being tried, for some of whom they are for.
+    receivers: Vec<(String, Vec<Receiver>)>,
     /// Notices that are to be split.
     large: Vec<TooLarge>,
     /// Notices that went together and must go alone: one of them cannot be composed.
@@ -74,6 +83,7 @@ impl Lane {
             attempts: JoinSet::new(),
             busy: HashMap::new(),
             ended: Vec::new(),
+            receivers: Vec::new(),
             large: Vec::new(),
             parted: Vec::new(),
             more: true,
@@ -244,16 +254,46 @@ impl Lane {
             }
         }
         records.keep_notice_bytes(&fresh).await?;
+        let before = self.before(&ready).await?;
         let due = due.into_iter().filter(|(notice, _)| !parted.contains(&notice.id));
         self.busy.extend(due.map(|(notice, _)| (notice.id, notice.events)));
         self.more |= !parted.is_empty();
         self.parted.append(&mut parted);
         self.ended.append(&mut ended);
         self.large.append(&mut large);
-        for (notice, message, bytes) in ready {
-            self.attempts.spawn(in_turn(Arc::clone(&self.site), Arc::clone(&self.turns), notice, message, bytes));
-        }
+        self.start(ready, &before);
         self.write_down().await
+    }
+
+    /// What became of these by attempts before, for some of whom they are for; and who is suspended, where anything did.
+    async fn before(&self, ready: &[Ready]) -> Result<Before, Problem> {
+        let tried = ready.iter().filter(|(notice, ..)| notice.attempts > 0);
+        let tried: Vec<&str> = tried.map(|(notice, ..)| notice.id.as_str()).collect();
+        let known = self.site.store.records.receivers(&tried).await?;
+        let barred = if known.is_empty() { Barred::default() } else { self.site.barred().await? };
+        Ok((known, barred))
+    }
+
+    /// Begins attempts for all who have not got the mail by one before.
+    fn start(&mut self, ready: Vec<Ready>, (known, barred): &Before) {
+        for (notice, mut message, bytes) in ready {
+            let known = known.get(&notice.id);
+            if let Some(known) = known {
+                let is_suspended = |to: &str| anew::is_suspended_for(&self.site, &notice, to, barred);
+                let refused = partly::leave_out(&mut message, known, is_suspended);
+                let now = wire::now();
+                if message.to.is_empty() && message.bcc.is_empty() {
+                    let nobody = Outcome::Partly(Partly { refused, ..Partly::default() });
+                    let (ended, receivers) = partly::settled(&notice, &message, nobody, true, now);
+                    self.receivers.push((notice.id, receivers));
+                    self.ended.push(ended);
+                    continue;
+                }
+                self.receivers.push((notice.id.clone(), partly::never(&refused, now)));
+            }
+            let (site, turns) = (Arc::clone(&self.site), Arc::clone(&self.turns));
+            self.attempts.spawn(in_turn(site, turns, notice, message, bytes, known.is_some()));
+        }
     }
 
     /// Leaves out notices of which an address was suspended since they were made, or left the contact book: whom they
@@ -281,7 +321,12 @@ impl Lane {
         while let Some(ended) = next {
             let ended = ended.map_err(|error| Problem::new(format!("an attempt to send broke off: {error}")))?;
             match ended {
-                Some(End::Settled(ended)) => self.ended.push(ended),
+                Some(End::Settled(ended, receivers)) => {
+                    if !receivers.is_empty() {
+                        self.receivers.push((ended.0.clone(), receivers));
+                    }
+                    self.ended.push(ended);
+                }
                 Some(End::TooLarge(large)) => self.large.push(large),
                 None => {}
             }
@@ -310,7 +355,8 @@ impl Lane {
         if let Err(problem) = trial::note(&self.site, &self.ended).await {
             tracing::error!("what was told on trial may count as told: {problem}");
         }
-        self.site.store.records.settle_notices(&self.ended).await?;
+        self.site.store.records.settle_notices_for(&self.ended, &self.receivers).await?;
+        self.receivers.clear();
         match mailbox::refused(&self.site, &self.ended).await {
             Ok(again) => self.sent.told_again += again,
             Err(problem) => tracing::error!("a refused contact is not suspended: {problem}"),
@@ -353,13 +399,15 @@ fn keep_few(due: &mut Vec<(Notice, Members)>, mut events: u64) -> bool {
     is_more
 }
 
-/// Makes one attempt when it has its turn. `None` when no more turns are given.
+/// Makes one attempt when it has its turn, for those who have not got the mail by one before. `None` when no more turns
+/// are given.
 async fn in_turn(
     site: Arc<Site>,
     turns: Arc<Semaphore>,
     notice: Notice,
     message: Message,
     bytes: Vec<u8>,
+    was_partly: bool,
 ) -> Option<End> {
     let _turn = turns.acquire().await.ok()?;
     let size = bytes.len() as u64;
@@ -368,5 +416,5 @@ async fn in_turn(
     let outcome = outcome.unwrap_or_else(|_| {
         Outcome::Unsure("the attempt stopped over what the peer said; this is a mistake in Concert".into())
     });
-    Some(end(&notice, size, outcome, wire::now()))
+    Some(end(&notice, &message, size, outcome, was_partly, wire::now()))
 }

@@ -22,6 +22,7 @@ pub mod mailbox;
 mod merging;
 pub mod message;
 pub mod outcome;
+mod partly;
 pub mod process;
 pub mod prove;
 pub mod receipt;

@@ -38,6 +38,7 @@ pub async fn answer(make: impl Fn() -> Option<Response>, now: Time) {
     }
     let text = match weigh(delivered, "post").await {
         Outcome::Done(text) | Outcome::Never(text) | Outcome::TooLarge(text, _) | Outcome::Unsure(text) => text,
+        Outcome::Partly(_) => unreachable!("a request is for one peer"),
         Outcome::Later(text, wait) => {
             assert!(wait.is_none_or(|seconds| seconds <= 86_400));
             text

@@ -38,6 +38,11 @@ pub async fn converse(words: &[u8], piece: usize, stays: bool, account: bool) {
                         taken += 1;
                         text
                     }
+                    Outcome::Partly(partly) => {
+                        taken += 1;
+                        assert_eq!(partly.taken.len() + partly.refused.len() + partly.later.len(), to.len());
+                        partly.said
+                    }
                     Outcome::Unsure(text) => {
                         unsure += 1;
                         text

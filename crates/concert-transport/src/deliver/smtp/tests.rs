@@ -11,7 +11,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 use super::super::tests::{message, no_keys, read as read_settings};
 use crate::Deliverer;
 use concert_model::Message;
-use concert_model::message::Outcome;
+use concert_model::message::{Outcome, Partly};
 
 fn way_out(server: &SmtpServer, more: &str) -> Box<dyn Deliverer> {
     let port = server.address().port();
@@ -218,6 +218,16 @@ async fn each_stage_that_goes_wrong_ends_as_it_should() {
     check(Stage::Data, says("250 what?"), Want::Later).await;
 }
 
+/// Taken for these, and refused for one for good.
+fn but(taken: &[&str], refused: &str, why: &str) -> Outcome {
+    Outcome::Partly(Partly {
+        said: "250 2.0.0 taken".into(),
+        taken: taken.iter().map(|one| (*one).to_owned()).collect(),
+        refused: vec![(refused.to_owned(), why.to_owned())],
+        later: Vec::new(),
+    })
+}
+
 #[tokio::test]
 async fn a_mail_that_reaches_only_a_blind_copy_reached_nobody() {
     let (server, way_out) = plain().await;
@@ -231,7 +241,7 @@ async fn a_mail_that_reaches_only_a_blind_copy_reached_nobody() {
     // The connection is good for the next one; and a copy that is refused keeps the mail from nobody.
     server.at_line(Stage::To, "copy@", Act::Answer("550 5.1.1 no such user".into()), 1);
     let outcome = send(&*way_out, &given).await;
-    assert_eq!(outcome, Outcome::Done("250 2.0.0 taken; refused: copy@cert.example: 550 5.1.1 no such user".into()));
+    assert_eq!(outcome, but(&["gone@net.example"], "copy@cert.example", "550 5.1.1 no such user"));
     assert_eq!(server.mails()[0].to, ["gone@net.example"]);
     given.bcc = std::mem::take(&mut given.to);
     assert!(matches!(send(&*way_out, &given).await, Outcome::Done(_)));
@@ -244,12 +254,76 @@ async fn one_refused_address_does_not_keep_the_mail_from_the_others() {
     given.to = vec!["gone@net.example".into(), "abuse@net.example".into()];
     server.at_line(Stage::To, "gone@", Act::Answer("550 5.1.1 no such user".into()), 1);
     let outcome = send(&*way_out, &given).await;
-    assert_eq!(outcome, Outcome::Done("250 2.0.0 taken; refused: gone@net.example: 550 5.1.1 no such user".into()));
+    assert_eq!(outcome, but(&["abuse@net.example"], "gone@net.example", "550 5.1.1 no such user"));
     assert_eq!(server.mails()[0].to, ["abuse@net.example"]);
-    server.at_line(Stage::To, "abuse@", Act::Answer("450 4.2.1 greylisted".into()), 1);
-    let outcome = send(&*way_out, &given).await;
-    assert_eq!(outcome, Outcome::Later("abuse@net.example: 450 4.2.1 greylisted".into(), None));
-    assert_eq!(server.count(), 1, "nobody gets it twice");
+}
+
+#[tokio::test]
+async fn an_address_that_is_refused_for_now_keeps_the_mail_from_nobody_else() {
+    let check = async |answer: &str, whom: &str, want: Outcome, got: &[&str]| {
+        let (server, way_out) = plain().await;
+        let mut given = message("N1");
+        given.to = vec!["a@a.example".into(), "b@b\u{fc}.example".into(), "B@xn--b-eha.example".into()];
+        given.bcc = vec!["copy@cert.example".into()];
+        server.at_line(Stage::To, whom, Act::Answer(answer.into()), 3);
+        assert_eq!(send(&*way_out, &given).await, want, "{whom} {answer}");
+        let mails = server.mails();
+        let to: Vec<&str> = mails.iter().flat_map(|mail| mail.to.iter().map(String::as_str)).collect();
+        assert_eq!(to, got, "{whom} {answer}");
+        // The connection is good for the next mail.
+        server.behave();
+        given.to.truncate(1);
+        assert!(matches!(send(&*way_out, &given).await, Outcome::Done(_)));
+    };
+    let partly = |taken: &[&str], later: &[&str], said: &str| {
+        Outcome::Partly(Partly {
+            said: "250 2.0.0 taken".into(),
+            taken: taken.iter().map(|one| (*one).to_owned()).collect(),
+            later: later.iter().map(|one| ((*one).to_owned(), said.to_owned())).collect(),
+            refused: Vec::new(),
+        })
+    };
+    let both = ["b@b\u{fc}.example", "B@xn--b-eha.example"];
+    let others = ["a@a.example", "copy@cert.example"];
+    for answer in ["450 4.2.0 greylisted", "452 4.2.2 mailbox full", "552 5.2.2 mailbox full", "451 what?"] {
+        check(answer, "b@", partly(&others, &both, answer), &others).await;
+    }
+    let named = ["a@a.example", both[0], both[1]];
+    check(
+        "450 full",
+        "copy@",
+        partly(&named, &["copy@cert.example"], "450 full"),
+        &["a@a.example", "b@xn--b-eha.example"],
+    )
+    .await;
+    // Where nobody of those whom it is for has it, those who would have a copy wait with them.
+    let all = "a@a.example: 450 later; b@xn--b-eha.example: 450 later";
+    check("450 later", "example", Outcome::Later(all.into(), None), &[]).await;
+    // What is not about the address holds for all.
+    for answer in ["452 4.5.3 Too many recipients", "552 Too many recipients", "421 4.3.2 closing"] {
+        let why = format!("copy@cert.example: {answer}");
+        check(answer, "copy@", Outcome::Later(why, None), &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_refused_for_good_and_for_now_is_told_apart() {
+    let (server, way_out) = plain().await;
+    let mut given = message("N1");
+    given.to = vec!["gone@net.example".into(), "full@net.example".into(), "abuse@net.example".into()];
+    server.at_line(Stage::To, "gone@", Act::Answer("550 5.1.1 no such user".into()), 2);
+    server.at_line(Stage::To, "full@", Act::Answer("452 4.2.2 full".into()), 2);
+    let of = |address: &str, said: &str| vec![(address.to_owned(), said.to_owned())];
+    let want = Partly {
+        said: "250 2.0.0 taken".into(),
+        taken: vec!["abuse@net.example".into()],
+        refused: of("gone@net.example", "550 5.1.1 no such user"),
+        later: of("full@net.example", "452 4.2.2 full"),
+    };
+    assert_eq!(send(&*way_out, &given).await, Outcome::Partly(want));
+    given.to.truncate(2);
+    let why = "gone@net.example: 550 5.1.1 no such user; full@net.example: 452 4.2.2 full";
+    assert_eq!(send(&*way_out, &given).await, Outcome::Later(why.into(), None));
 }
 
 #[tokio::test]

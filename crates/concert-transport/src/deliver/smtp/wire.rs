@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use concert_model::keys::Secret;
-use concert_model::message::Outcome;
+use concert_model::message::{Outcome, Partly};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
@@ -59,6 +59,13 @@ impl Answer {
         let status = self.lines.first().map(String::as_str).unwrap_or_default();
         self.code == 552 && !status.starts_with("5.2.2")
             || (500..600).contains(&self.code) && status.starts_with("5.3.4")
+    }
+
+    /// Whether one conversation does not take so many addresses: that says nothing of the one it was said to.
+    fn is_about_number(&self) -> bool {
+        let words = self.text().to_ascii_lowercase();
+        matches!(self.code, 452 | 552)
+            && (words.contains("4.5.3") || words.contains("5.5.3") || words.contains("too many recipients"))
     }
 
     fn text(&self) -> String {
@@ -148,9 +155,9 @@ impl Connection {
         drop(timeout(QUIT_WAIT, self.stream.shutdown()).await);
     }
 
-    /// Sends one mail. One address that is refused for good does not keep it from the others; one
-    /// that is refused for now does, so that nobody gets it twice. The first `named` are whom the mail is for; where
-    /// all of them are refused, those who would have a copy do not get it either: nobody was told.
+    /// Sends one mail. One address that is refused, for good or for now, does not keep it from the others. The first
+    /// `named` are whom the mail is for; where all of them are refused, those who would have a copy do not get it
+    /// either: nobody was told.
     pub(super) async fn send(&mut self, from: &str, to: &[String], named: usize, bytes: &[u8]) -> Outcome {
         self.mails += 1;
         self.usable = false;
@@ -178,17 +185,24 @@ impl Connection {
         if !answer.is_good() {
             return self.refused("MAIL", &answer).await;
         }
-        let mut refused = Vec::new();
+        let mut asked = Partly::default();
         for (address, number) in to.iter().zip(1..) {
             let answer = self.command(&format!("RCPT TO:<{address}>")).await.map_err(later)?;
+            let said = (address.clone(), answer.text());
             match answer.code {
-                200..400 => {}
-                500..600 if answer.code != 552 => refused.push(format!("{address}: {}", answer.text())),
+                200..400 => asked.taken.push(address.clone()),
+                // Closing, or an address too many: nothing about this one.
+                421 => return self.refused(address, &answer).await,
+                _ if answer.is_about_number() => return self.refused(address, &answer).await,
+                // A mailbox is full (552) for now, whatever the class of its code says.
+                400..500 | 552 => asked.later.push(said),
+                500..600 => asked.refused.push(said),
                 _ => return self.refused(address, &answer).await,
             }
-            if number == named && refused.len() == named {
+            if number == named && asked.taken.is_empty() {
                 self.reset().await;
-                return Ok(Outcome::Never(refused.join("; ")));
+                let all = listed(asked.refused.iter().chain(&asked.later));
+                return Ok(if asked.later.is_empty() { Outcome::Never(all) } else { later(all) });
             }
         }
         let answer = self.command("DATA").await.map_err(later)?;
@@ -200,8 +214,8 @@ impl Connection {
         self.write(b".\r\n").await.map_err(Outcome::Unsure)?;
         let answer = self.answer().await.map_err(Outcome::Unsure)?;
         match answer.code {
-            200..300 if refused.is_empty() => Ok(Outcome::Done(answer.text())),
-            200..300 => Ok(Outcome::Done(format!("{}; refused: {}", answer.text(), refused.join("; ")))),
+            200..300 if asked.refused.is_empty() && asked.later.is_empty() => Ok(Outcome::Done(answer.text())),
+            200..300 => Ok(Outcome::Partly(Partly { said: answer.text(), ..asked })),
             421 => Err(later(answer.text())),
             400..500 => Ok(later(answer.text())),
             _ if answer.is_about_size() => Ok(Outcome::TooLarge(answer.text(), None)),
@@ -343,6 +357,11 @@ impl Connection {
             }
         }
     }
+}
+
+/// What was said of each address, `a@b.example: 550 5.1.1 unknown; c@d.example: 450 later`.
+fn listed<'a>(said: impl Iterator<Item = &'a (String, String)>) -> String {
+    said.map(|(address, said)| format!("{address}: {said}")).collect::<Vec<_>>().join("; ")
 }
 
 /// A mail as it goes over the wire: lines that begin with a dot get another one, and the last line

@@ -1,13 +1,13 @@
 //! One notice as it is or would be sent. What is encrypted is shown as its receiver reads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use concert_model::access::{Action, Kept};
 use concert_model::{Problem, json as event_json};
 use concert_pipeline::enrich::book::last_resort_by;
 use concert_pipeline::render::Item;
 use concert_store::Members;
-use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, ON_TRIAL_TO, WAITS_FOR_APPROVAL};
+use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, ON_TRIAL_TO, Receiver, WAITS_FOR_APPROVAL};
 use concert_transport::deliver::smtp::is_encrypted;
 use serde_json::{Value, json};
 
@@ -135,7 +135,10 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
         (Ok(_), Ok(bytes)) => fields.push(("encrypted", json!(is_encrypted(&bytes)))),
     }
     let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
-    print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), thread)?;
+    let known = if is_whole { runtime.block_on(site.store.records.receivers(&[mail]))? } else { HashMap::new() };
+    let receivers = receivers(&site, &seen, known.into_values().next().unwrap_or_default(), reach.is_all());
+    let lists = [receivers, thread];
+    print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), lists)?;
     Ok(Exit::Done)
 }
 
@@ -199,6 +202,27 @@ fn thread(site: &Site, notice: &Notice, mails: Vec<MailRow>) -> List {
     List { name: "thread", columns: THREAD, rows }
 }
 
+/// What became of a mail for each of its receivers, where not all of them got it at once. Those who would have a copy
+/// are of the site, and shown to those who see all.
+fn receivers(site: &Site, notice: &Notice, known: Vec<Receiver>, sees_all: bool) -> List {
+    let mut rows = Vec::new();
+    let copies = site.settings.notice(&notice.name).map(|kind| kind.bcc.as_slice()).unwrap_or_default();
+    let own: Vec<&str> = notice.to.split(',').filter(|to| !to.is_empty()).collect();
+    if !known.is_empty() && notice.state == "queued" {
+        let all = own.iter().copied().chain(copies.iter().map(String::as_str).filter(|_| sees_all));
+        let is_left = |to: &&str| !known.iter().any(|one| one.address.eq_ignore_ascii_case(to));
+        let waits = |to| vec![json!(to), json!("is waited for"), Value::Null, Value::Null];
+        rows.extend(all.filter(is_left).map(waits));
+    }
+    for Receiver { address, has_it, said, time } in known {
+        if sees_all || own.contains(&address.as_str()) {
+            let state = if has_it { "has it" } else { "never gets it" };
+            rows.push(vec![json!(address), json!(state), json!(time.to_string()), json!(said)]);
+        }
+    }
+    List { name: "receivers", columns: &["contact", "state", "since", "said"], rows }
+}
+
 /// Where a notice was sent: on trial to another address than its own.
 fn went_to(notice: &Notice) -> String {
     let test = notice.reason.strip_prefix(ON_TRIAL_TO).and_then(|said| said.split(';').next());
@@ -231,18 +255,19 @@ fn fields(notice: &Notice, reach: &Reach) -> Vec<(&'static str, Value)> {
 const FEW: &[&str] =
     &["event.id", "time.source", "classification.type", "source.ip", "source.port", "source.fqdn", "malware.name"];
 
-fn print(format: Format, fields: &[(&str, Value)], items: &[Item<'_>], thread: List) -> Result<(), Failure> {
+fn print(format: Format, fields: &[(&str, Value)], items: &[Item<'_>], lists: [List; 2]) -> Result<(), Failure> {
     let objects: Vec<Value> = items.iter().map(object).collect();
     if format == Format::Table {
         let row = |object: &Value| FEW.iter().map(|name| object.get(name).cloned().unwrap_or_default()).collect();
         let told = List { name: "told", columns: FEW, rows: objects.iter().map(row).collect() };
-        return print_object(format, fields, &[thread, told]);
+        let [receivers, thread] = lists;
+        return print_object(format, fields, &[receivers, thread, told]);
     }
     let mut fields = fields.to_vec();
     if format != Format::Csv {
         fields.push(("told", Value::Array(objects)));
     }
-    print_object(format, &fields, &[thread])
+    print_object(format, &fields, &lists)
 }
 
 fn object(item: &Item<'_>) -> Value {

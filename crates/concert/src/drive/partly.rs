@@ -1,0 +1,195 @@
+//! Mails that reach some of those whom they are for, and not all at once.
+//!
+//! An address that is refused keeps a mail from nobody else. Who is refused for now is tried again alone, with the same
+//! bytes and the same Message-ID, until all have the mail or were given up: then the notice is delivered, and its
+//! reason names who was not told. Whom it goes to is not decided anew meanwhile, because somebody has it.
+
+use concert_model::message::{Outcome, Partly};
+use concert_model::{Message, Time};
+use concert_store::records::{Notice, ON_TRIAL, Receiver};
+
+use super::deliver::{Ended, GIVEN_UP, judge};
+
+/// What the reason of a notice begins with that was delivered by several attempts.
+const IN_PARTS: &str = "sent in parts";
+/// Said of an address that nothing is sent to any more.
+const SUSPENDED: &str = "it was suspended since";
+
+/// Leaves out of a message who has it and who never gets it. Gives those of the others that were suspended since, and
+/// are left out too.
+pub(super) fn leave_out(
+    message: &mut Message,
+    known: &[Receiver],
+    is_suspended: impl Fn(&str) -> bool,
+) -> Vec<(String, String)> {
+    let mut suspended = Vec::new();
+    let is_known = |address: &str| known.iter().any(|one| one.address.eq_ignore_ascii_case(address));
+    for list in [&mut message.to, &mut message.bcc] {
+        list.retain(|address| {
+            if !is_known(address) && is_suspended(address) {
+                suspended.push((address.clone(), SUSPENDED.to_owned()));
+                return false;
+            }
+            !is_known(address)
+        });
+    }
+    suspended
+}
+
+/// Those who never get it, as they are kept.
+pub(super) fn never(refused: &[(String, String)], time: Time) -> Vec<Receiver> {
+    let receiver = |(address, said): &(String, String)| Receiver {
+        address: address.clone(),
+        has_it: false,
+        said: said.clone(),
+        time,
+    };
+    refused.iter().map(receiver).collect()
+}
+
+/// How an attempt ended by which, or before which, a notice went to some of those whom it is for; and what became of it
+/// for each of whom that is known now. The message is for those who were tried.
+pub(super) fn settled(
+    notice: &Notice,
+    message: &Message,
+    outcome: Outcome,
+    was_partly: bool,
+    now: Time,
+) -> (Ended, Vec<Receiver>) {
+    let tried = || message.to.iter().chain(&message.bcc).cloned();
+    let (mut partly, judged) = match outcome {
+        Outcome::Partly(partly) if partly.later.is_empty() => (partly, None),
+        Outcome::Partly(partly) => {
+            let judged = judge(notice, Outcome::Later(listed(&partly.later), None), now);
+            (partly, Some(judged))
+        }
+        Outcome::Done(said) => {
+            let taken = if said == ON_TRIAL { Vec::new() } else { tried().collect() };
+            (Partly { said, taken, ..Partly::default() }, None)
+        }
+        outcome => {
+            let judged = judge(notice, outcome, now);
+            let later = tried().map(|address| (address, String::new())).collect();
+            (Partly { later, ..Partly::default() }, Some(judged))
+        }
+    };
+    let is_queued = judged.as_ref().is_some_and(|(_, state, _, _)| *state == "queued");
+    if let (false, Some((_, _, _, reason))) = (is_queued, &judged) {
+        let given_up = partly.later.drain(..).map(|(address, _)| (of(&address, reason), address));
+        partly.refused.extend(given_up.map(|(said, address)| (address, said)));
+    }
+    let taken = partly.taken.iter();
+    let taken =
+        taken.map(|address| Receiver { address: address.clone(), has_it: true, said: partly.said.clone(), time: now });
+    let receivers = taken.chain(never(&partly.refused, now)).collect();
+    let ended = match judged {
+        // Nobody got it by this attempt.
+        Some((id, state, due, reason)) if is_queued && partly.said.is_empty() => (id, state, due, reason),
+        Some((id, state, due, _)) if is_queued => (id, state, due, reason(&partly, false)),
+        _ => (notice.id.clone(), "delivered", now, reason(&partly, was_partly)),
+    };
+    (ended, receivers)
+}
+
+/// What an attempt did, in a sentence. Whoever is refused for good is named as where a notice is delivered by one.
+fn reason(partly: &Partly, in_parts: bool) -> String {
+    let mut said = Vec::new();
+    if in_parts {
+        said.push(IN_PARTS.to_owned());
+    }
+    if !partly.said.is_empty() {
+        said.push(partly.said.clone());
+    }
+    if !partly.refused.is_empty() {
+        said.push(format!("refused: {}", listed(&partly.refused)));
+    }
+    let later = partly.later.iter().map(|(address, said)| format!("not yet {address} ({said})"));
+    said.extend(later);
+    said.join("; ")
+}
+
+fn listed(said: &[(String, String)]) -> String {
+    said.iter().map(|(address, said)| format!("{address}: {said}")).collect::<Vec<_>>().join("; ")
+}
+
+/// What a reason says of one address: its own words where it is named, else all of them.
+fn of(address: &str, reason: &str) -> String {
+    let given_up = if reason.starts_with(GIVEN_UP) { GIVEN_UP } else { "" };
+    match reason.split_once(&format!("{address}: ")) {
+        Some((_, own)) => format!("{given_up}{}", own.split("; ").next().unwrap_or(own)),
+        None => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn later(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(address, said)| ((*address).to_owned(), (*said).to_owned())).collect()
+    }
+
+    fn check(sent_for: i64, was_partly: bool, outcome: Outcome, want: (&str, &str), known: &[(&str, bool, &str)]) {
+        let now = Time::parse("2026-11-22T04:50:30Z", None).unwrap();
+        let notice = Notice { since: now.plus_seconds(-sent_for), ..Notice::default() };
+        let message = Message { to: vec!["b@b.example".into()], ..Message::default() };
+        let ((_, state, _, reason), receivers) = settled(&notice, &message, outcome, was_partly, now);
+        assert_eq!((state, reason.as_str()), want);
+        let got: Vec<_> = receivers.iter().map(|one| (one.address.as_str(), one.has_it, one.said.as_str())).collect();
+        assert_eq!(got, known, "{reason}");
+    }
+
+    #[test]
+    fn a_notice_that_somebody_has_is_delivered_in_the_end_and_says_who_was_not_told() {
+        let full = [("b@b.example", "450 full")];
+        let gone = [("c@c.example", "550 5.1.1 unknown")];
+        let partly = || Partly { said: "250 taken".into(), taken: vec!["a@a.example".into()], ..Partly::default() };
+        let some = Outcome::Partly(Partly { later: later(&full), ..partly() });
+        let a = ("a@a.example", true, "250 taken");
+        check(0, false, some.clone(), ("queued", "250 taken; not yet b@b.example (450 full)"), &[a]);
+        let given_up = "given up after five days: 450 full";
+        let reason = format!("250 taken; refused: b@b.example: {given_up}");
+        check(6 * DAY, false, some, ("delivered", &reason), &[a, ("b@b.example", false, given_up)]);
+        let mixed = Outcome::Partly(Partly { refused: later(&gone), later: later(&full), ..partly() });
+        let reason = "250 taken; refused: c@c.example: 550 5.1.1 unknown; not yet b@b.example (450 full)";
+        check(0, false, mixed, ("queued", reason), &[a, ("c@c.example", false, "550 5.1.1 unknown")]);
+        let refused = Outcome::Partly(Partly { refused: later(&gone), ..partly() });
+        let reason = "250 taken; refused: c@c.example: 550 5.1.1 unknown";
+        check(0, false, refused, ("delivered", reason), &[a, ("c@c.example", false, "550 5.1.1 unknown")]);
+
+        let b = |has_it, said| [("b@b.example", has_it, said)];
+        check(DAY, true, Outcome::Done("250 ok".into()), ("delivered", "sent in parts; 250 ok"), &b(true, "250 ok"));
+        let again = || Outcome::Later("b@b.example: 450 full".into(), None);
+        check(DAY, true, again(), ("queued", "b@b.example: 450 full"), &[]);
+        let reason = format!("sent in parts; refused: b@b.example: {given_up}");
+        check(6 * DAY, true, again(), ("delivered", &reason), &b(false, given_up));
+        let never = Outcome::Never("550 5.1.1 unknown".into());
+        let reason = "sent in parts; refused: b@b.example: 550 5.1.1 unknown";
+        check(DAY, true, never, ("delivered", reason), &b(false, "550 5.1.1 unknown"));
+        let large = Outcome::TooLarge("552 too large".into(), None);
+        check(
+            DAY,
+            true,
+            large,
+            ("delivered", "sent in parts; refused: b@b.example: 552 too large"),
+            &b(false, "552 too large"),
+        );
+    }
+
+    #[test]
+    fn who_has_a_mail_is_left_out_and_so_is_who_was_suspended_since() {
+        let mut message = Message {
+            to: ["A@a.example", "b@b.example", "c@c.example"].map(String::from).to_vec(),
+            bcc: vec!["d@d.example".into()],
+            ..Message::default()
+        };
+        let known =
+            |address: &str| Receiver { address: address.into(), has_it: true, said: String::new(), time: Time(0) };
+        let known = [known("a@a.example"), known("d@d.example")];
+        let suspended = leave_out(&mut message, &known, |address| address != "c@c.example");
+        assert_eq!(suspended, [("b@b.example".to_owned(), SUSPENDED.to_owned())]);
+        assert_eq!((message.to, message.bcc), (vec!["c@c.example".to_owned()], Vec::new()));
+    }
+}
