@@ -1,11 +1,12 @@
 //! Joins the parts: what the settings say becomes what runs.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use concert_model::access::{self, Person};
-use concert_model::{Contact, Problem, Time};
+use concert_model::{Contact, Problem, Time, host};
 use concert_pipeline::enrich::constituents;
 use concert_pipeline::enrich::{Book, Constituents, Lookup};
 use concert_pipeline::mail::address::Key;
@@ -329,7 +330,9 @@ impl Site {
     /// The domain of Message-IDs: that of the site's address.
     pub fn domain(&self) -> String {
         let email = &self.settings.site.email;
-        email.rsplit_once('@').map_or_else(|| "localhost".to_owned(), |(_, domain)| domain.to_ascii_lowercase())
+        let Some((_, domain)) = email.rsplit_once('@') else { return "localhost".to_owned() };
+        // As the DNS has it: nothing else may stand in a Message-ID.
+        host::domain(domain).map_or_else(|_| domain.to_ascii_lowercase(), Cow::into_owned)
     }
 
     /// What the numbers and Message-IDs of notices end in.

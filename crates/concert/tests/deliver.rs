@@ -623,3 +623,19 @@ async fn who_is_suspended_while_it_is_waited_for_gets_nothing_and_nobody_gets_a_
     got.sort();
     assert_eq!(got, want);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_whose_own_domain_is_internationalised_sends_its_mails() {
+    let (smtp, folder) = (SmtpServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let site = folder.path();
+    by_mail(site, &smtp, "to = \"good@a.example\"");
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    fs::write(site.join("concert.toml"), settings.replace("cert@cert.example", "cert@b\u{fc}cher.example")).unwrap();
+    done(site, &["check"]);
+    once(site);
+    let mail = smtp.mails().remove(0);
+    let text = String::from_utf8_lossy(&mail.bytes).into_owned();
+    assert_eq!(mail.from, "cert@xn--bcher-kva.example");
+    let id = text.lines().find(|line| line.to_ascii_lowercase().starts_with("message-id:")).unwrap();
+    assert!(id.ends_with("@xn--bcher-kva.example>"), "{id}");
+}

@@ -26,7 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use concert_model::keys::Secret;
 use concert_model::message::{Outcome, Partly};
-use concert_model::{Keys, Message, Problem};
+use concert_model::{Keys, Message, Problem, host};
 use tokio::time::Instant;
 
 use self::dkim::Signer;
@@ -125,9 +125,10 @@ fn read_server(keys: &mut Keys<'_>, setup: &Setup) -> Option<Server> {
     let port = keys.number_or("port", usual, 1..=65535, "its port: 465 with implicit_tls, 587 with a user, else 25");
     let trust = Trust::read(keys, &setup.site_dir);
     let domain = setup.site_email.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+    let domain = host::domain(domain).unwrap_or(domain.into());
     let hello = keys.text_or(
         "hello",
-        domain,
+        &domain,
         "how we call ourselves towards the server; without it the domain of `email` of [site]",
     );
     let timeout = keys.duration_or("timeout", "5m", "how long one answer of the server may take");
