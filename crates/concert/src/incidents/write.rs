@@ -428,7 +428,7 @@ impl Incidents {
                 }
             }
             audit::allowed(change, ask, action, &case.head.number, &decision).await?;
-            let (erased, draft, entries) = self.erase(change, ask, case, draft).await?;
+            let (erased, draft, entries) = Box::pin(self.erase(change, ask, case, draft)).await?;
             all.extend(entries);
             let before = erased.last;
             let moves = matches!(draft.content, Content::Remarked(_) | Content::Erased(_));
