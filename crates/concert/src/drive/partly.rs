@@ -16,7 +16,7 @@ const IN_PARTS: &str = "sent in parts";
 const SUSPENDED: &str = "it was suspended since";
 
 /// Leaves out of a message who has it and who never gets it. Gives those of the others that were suspended since, and
-/// are left out too.
+/// are left out too. Once somebody has it, a blind copy waits for nobody: all who are left count alike.
 pub(super) fn leave_out(
     message: &mut Message,
     known: &[Receiver],
@@ -32,6 +32,10 @@ pub(super) fn leave_out(
             }
             !is_known(address)
         });
+    }
+    if known.iter().any(|one| one.has_it) {
+        let left = std::mem::take(&mut message.to);
+        message.bcc.splice(0..0, left);
     }
     suspended
 }
@@ -190,6 +194,6 @@ mod tests {
         let known = [known("a@a.example"), known("d@d.example")];
         let suspended = leave_out(&mut message, &known, |address| address != "c@c.example");
         assert_eq!(suspended, [("b@b.example".to_owned(), SUSPENDED.to_owned())]);
-        assert_eq!((message.to, message.bcc), (vec!["c@c.example".to_owned()], Vec::new()));
+        assert_eq!((message.to, message.bcc), (Vec::new(), vec!["c@c.example".to_owned()]));
     }
 }
