@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(svg.ends_with("</svg>\n") && !svg.contains('\u{1b}'));
     assert!(!picture::outline(&process).contains('\u{1b}') && !picture::mermaid(&process).contains('\u{1b}'));
     assert!(cacao(&process, Time(0))["workflow"].is_object());
-    let start = process.start("r");
+    let start = process.start("r", "");
     let run = Run { name: start.name, version: start.version, definition: start.definition, ..Run::default() };
     assert_eq!(run.process().as_ref(), Ok(&process));
     let incident = Incident::default();
