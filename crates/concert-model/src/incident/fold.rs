@@ -553,7 +553,12 @@ pub struct Said<'e> {
 
 /// How a split names an entry.
 pub fn place(header: &Header) -> String {
-    format!("{}:{}", header.site, header.sequence)
+    place_of(&header.site.to_string(), header.sequence)
+}
+
+/// The same of an entry that another names.
+pub fn place_of(site: &str, sequence: u64) -> String {
+    format!("{site}:{sequence}")
 }
 
 /// How entries are marked that were marked otherwise later, by their places: the last that says so holds. They must be in
@@ -561,7 +566,7 @@ pub fn place(header: &Header) -> String {
 pub fn marks<'e>(entries: impl Iterator<Item = (&'e Header, &'e Body)>) -> BTreeMap<String, Marking> {
     let remarked = entries.filter(|(_, body)| body.kind == "entry-marking/1");
     let said = remarked.filter_map(|(_, body)| match Content::read(&body.kind, &body.content) {
-        Content::Remarked(one) => Some((format!("{}:{}", one.site, one.sequence), one.marking)),
+        Content::Remarked(one) => Some((place_of(&one.site, one.sequence), one.marking)),
         _ => None,
     });
     said.collect()
@@ -583,7 +588,7 @@ pub fn openings<'e>(entries: impl Iterator<Item = (&'e Header, &'e Body)>) -> BT
     let said = entries.filter(|(_, body)| body.kind == "opening/1").filter_map(|(header, body)| {
         match Content::read(&body.kind, &body.content) {
             Content::Opening(one) if one.site == header.site.to_string() => {
-                Some((format!("{}:{}", one.site, one.sequence), one))
+                Some((place_of(&one.site, one.sequence), one))
             }
             _ => None,
         }

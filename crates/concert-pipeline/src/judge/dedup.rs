@@ -57,9 +57,16 @@ const REST: u8 = u8::MAX;
 /// How repeats are recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dedup {
-    /// Of each part the first name that the event has counts, with its number.
-    parts: Vec<Vec<(u8, Name)>>,
+    parts: Vec<Part>,
     window: Duration,
+}
+
+/// A part of a key: of its names, with their numbers, the first that the event has counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    names: Vec<(u8, Name)>,
+    /// Whether it says what an event is about.
+    is_about: bool,
 }
 
 /// A field of the table, or the name of an `extra.*` field, whose number differs between batches.
@@ -77,7 +84,7 @@ impl Default for Dedup {
 }
 
 /// Numbers names in their order, some of them behind all others.
-fn numbered(parts: Vec<Vec<Name>>, later: &[Field]) -> Vec<Vec<(u8, Name)>> {
+fn numbered(parts: Vec<Vec<Name>>, later: &[Field]) -> Vec<Part> {
     let is_later = |name: &Name| matches!(name, Name::Field(field) if later.contains(field));
     let mut last = parts.iter().flatten().filter(|name| !is_later(name)).count();
     let mut next = 0;
@@ -86,7 +93,11 @@ fn numbered(parts: Vec<Vec<Name>>, later: &[Field]) -> Vec<Vec<(u8, Name)>> {
         *place += 1;
         (u8::try_from(*place - 1).unwrap_or(u8::MAX), name)
     };
-    parts.into_iter().map(|part| part.into_iter().map(&mut number).collect()).collect()
+    let mut part = |names: Vec<Name>| {
+        let is_about = names.iter().any(says_what_about);
+        Part { names: names.into_iter().map(&mut number).collect(), is_about }
+    };
+    parts.into_iter().map(&mut part).collect()
 }
 
 impl Dedup {
@@ -139,12 +150,11 @@ impl Dedup {
 
     fn write(&self, event: &OpenEvent<'_>, out: &mut Vec<u8>) {
         let (mut is_asked, mut is_about) = (false, false);
-        for names in &self.parts {
-            let value = names.iter().find_map(|(number, name)| Some((*number, value(event, name)?)));
-            let says = names.iter().any(|(_, name)| says_what_about(name));
-            is_asked |= says;
+        for part in &self.parts {
+            let value = part.names.iter().find_map(|(number, name)| Some((*number, value(event, name)?)));
+            is_asked |= part.is_about;
             if let Some((number, value)) = value {
-                is_about |= says;
+                is_about |= part.is_about;
                 write_value(number, value, out);
             }
         }

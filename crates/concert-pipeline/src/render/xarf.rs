@@ -202,7 +202,9 @@ impl<'a> Document<'a> {
 
     /// Puts the URL, where it is there and may be shown.
     fn take_url(&mut self, name: &str) {
-        if let Some(url) = self.shown(Field::SOURCE_URL).and_then(|_| self.plain(Field::SOURCE_URL)) {
+        if self.is_chosen(&Column::Field(Field::SOURCE_URL))
+            && let Some(url) = self.plain(Field::SOURCE_URL)
+        {
             self.put(name, cut(&uri(&url), DESCRIPTION_CHARS_MAX));
         }
     }

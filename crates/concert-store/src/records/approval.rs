@@ -134,7 +134,7 @@ mod tests {
         let made = records.notices(&NoticeFilter::default()).await.unwrap().remove(0);
         let (id, now) = (made.id.as_str(), made.due);
         assert!(!records.approve_notice(id, now).await.unwrap(), "it does not wait");
-        records.settle_notices(&[(id.to_owned(), "no-contact", now, "nobody".into())]).await.unwrap();
+        records.settle_notices(&[(id.to_owned(), "no-contact", now, "nobody".into())], &[]).await.unwrap();
         assert!(records.requeue_notice(id, Some("a@x.example"), Gate::Approval, now).await.unwrap());
         let waiting = records.notice(id).await.unwrap().unwrap().0;
         assert_eq!((waiting.state.as_str(), waiting.reason.as_str()), ("waiting", WAITS_FOR_APPROVAL));
@@ -147,7 +147,7 @@ mod tests {
             None,
             "it was not delivered"
         );
-        records.settle_notices(&[(id.to_owned(), "delivered", now, "250".into())]).await.unwrap();
+        records.settle_notices(&[(id.to_owned(), "delivered", now, "250".into())], &[]).await.unwrap();
         let new = records
             .resend_notice(id, Some("b@x.example"), Gate::Approval, &Home::default(), now)
             .await

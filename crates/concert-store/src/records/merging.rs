@@ -105,7 +105,7 @@ mod tests {
         let due = async || records.notices_due(Time(i64::MAX), &super::super::Way::Any, 9).await.unwrap().len();
         assert_eq!((due().await, records.carried(&[&ids[0]]).await.unwrap().len()), (1, 2));
         let ended = |state| [(ids[0].clone(), state, Time(5), "why".to_owned())];
-        records.settle_notices(&ended("failed")).await.unwrap();
+        records.settle_notices(&ended("failed"), &[]).await.unwrap();
         let on = |state: &str| [format!("{state} "), format!("{state} {}", ids[0]), format!("{state} {}", ids[0])];
         assert_eq!(states().await, on("failed"));
         assert!(records.requeue_notice(&ids[0], None, Gate::Open, Time(6)).await.unwrap());

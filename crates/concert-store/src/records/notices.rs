@@ -316,13 +316,9 @@ impl Records {
         self.commit(change).await
     }
 
-    /// Writes down how attempts ended: id, new state, when to try again (or when delivered), reason.
-    pub async fn settle_notices(&self, ended: &[(String, &'static str, Time, String)]) -> Result<(), Problem> {
-        self.settle_notices_for(ended, &[]).await
-    }
-
-    /// The same together with what became of each for some of those whom it is for.
-    pub async fn settle_notices_for(
+    /// Writes down how attempts ended: id, new state, when to try again (or when delivered), reason; together with what
+    /// became of some for those of whom that is known beside the others.
+    pub async fn settle_notices(
         &self,
         ended: &[(String, &'static str, Time, String)],
         receivers: &[(String, Vec<Receiver>)],
@@ -448,7 +444,7 @@ mod tests {
             records.notices(&NoticeFilter::default()).await.unwrap().into_iter().map(|n| n.id).collect();
         ids.reverse();
         for (id, reason) in ids.iter().zip(["401", "550", "401"]) {
-            records.settle_notices(&[(id.clone(), "failed", Time(0), reason.into())]).await.unwrap();
+            records.settle_notices(&[(id.clone(), "failed", Time(0), reason.into())], &[]).await.unwrap();
         }
         let stuck = records.stuck(10).await.unwrap();
         let told: Vec<(&str, &str, u64)> = stuck.iter().map(|(n, count)| (&*n.id, &*n.reason, *count)).collect();
@@ -473,7 +469,7 @@ mod tests {
         };
         let elsewhere = format!("{ON_TRIAL_TO}me@cert.example");
         for (reason, want) in [(ON_TRIAL, (0, false)), (&elsewhere, (0, false)), ("250 taken", (1, true))] {
-            records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())]).await.unwrap();
+            records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())], &[]).await.unwrap();
             assert_eq!(told().await, want, "{reason}");
         }
     }
@@ -489,7 +485,7 @@ mod tests {
         for (reason, want) in [(ON_TRIAL, 0), (&elsewhere, 0), ("250 taken", 1)] {
             let ask = "INSERT INTO contact_proof (notice, address, party, asked) VALUES (?1, 'a@x.example', 'X', 1)";
             sqlx::query(ask).bind(&made.id).execute(records.pool()).await.unwrap();
-            records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())]).await.unwrap();
+            records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())], &[]).await.unwrap();
             assert_eq!(records.proofs_asked().await.unwrap().len(), want, "{reason}");
         }
     }
@@ -503,11 +499,11 @@ mod tests {
         let made = records.notices(&NoticeFilter::default()).await.unwrap().remove(0);
         assert_eq!((made.since, made.tries), (made.due, 0));
         let later = made.due.plus_seconds(60);
-        records.settle_notices(&[(made.id.clone(), "queued", later, "busy".into())]).await.unwrap();
+        records.settle_notices(&[(made.id.clone(), "queued", later, "busy".into())], &[]).await.unwrap();
         assert!(records.requeue_notice(&made.id, None, Gate::Open, later).await.unwrap());
         let queued = records.notice(&made.id).await.unwrap().unwrap().0;
         assert_eq!((queued.since, queued.tries, queued.attempts), (made.since, 1, 1), "it is in the queue still");
-        records.settle_notices(&[(made.id.clone(), "failed", later, "no".into())]).await.unwrap();
+        records.settle_notices(&[(made.id.clone(), "failed", later, "no".into())], &[]).await.unwrap();
         let again = later.plus_seconds(10 * 86_400);
         assert!(records.requeue_notice(&made.id, None, Gate::Open, again).await.unwrap());
         let queued = records.notice(&made.id).await.unwrap().unwrap().0;

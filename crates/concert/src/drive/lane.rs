@@ -355,7 +355,7 @@ impl Lane {
         if let Err(problem) = trial::note(&self.site, &self.ended).await {
             tracing::error!("what was told on trial may count as told: {problem}");
         }
-        self.site.store.records.settle_notices_for(&self.ended, &self.receivers).await?;
+        self.site.store.records.settle_notices(&self.ended, &self.receivers).await?;
         self.receivers.clear();
         match mailbox::refused(&self.site, &self.ended).await {
             Ok(again) => self.sent.told_again += again,

@@ -79,8 +79,10 @@ pub(super) fn settled(
     };
     let is_queued = judged.as_ref().is_some_and(|(_, state, _, _)| *state == "queued");
     if let (false, Some((_, _, _, reason))) = (is_queued, &judged) {
-        let given_up = partly.later.drain(..).map(|(address, _)| (of(&address, reason), address));
-        partly.refused.extend(given_up.map(|(said, address)| (address, said)));
+        partly.refused.extend(partly.later.drain(..).map(|(address, _)| {
+            let said = of(&address, reason);
+            (address, said)
+        }));
     }
     let taken = partly.taken.iter();
     let taken =

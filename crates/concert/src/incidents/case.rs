@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use concert_model::Time;
 use concert_model::access::{Action, Circle, Object, Person, is_field, may, sees_speakers};
 use concert_model::incident::content::{Content, Opening};
-use concert_model::incident::fold::{Incident, Said, marks, openings, order, place};
+use concert_model::incident::fold::{Incident, Said, marks, openings, order, place, place_of};
 use concert_model::incident::journal::{Body, Header};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_pipeline::observables::Observable;
@@ -85,6 +85,11 @@ impl Kept {
         let (author, marking) = (opening.author.clone(), opening.marking.clone());
         let body = Body { author, kind: kind.to_owned(), marking, content, salt: String::new() };
         Some(Self { stands: true, ..Self::new(self.seq, self.header.clone(), Some((body, opened))) })
+    }
+
+    /// Whether it is the entry at this place of a chain.
+    pub(super) fn is_at(&self, site: &str, sequence: u64) -> bool {
+        self.header.sequence == sequence && self.header.site.to_string() == site
     }
 
     /// Whether its body was erased, whatever stands of it.
@@ -244,7 +249,7 @@ fn mark(entries: &mut [Arc<Kept>]) -> BTreeMap<String, Marking> {
 fn erasure(kept: &Kept) -> Option<(String, (Marking, String))> {
     match &kept.body {
         Some((body, Content::Erased(one))) => {
-            Some((format!("{}:{}", one.site, one.sequence), (body.marking.clone(), body.author.clone())))
+            Some((place_of(&one.site, one.sequence), (body.marking.clone(), body.author.clone())))
         }
         _ => None,
     }

@@ -188,10 +188,8 @@ pub(super) fn opened_up(case: &Case, drafts: &[Draft]) -> Option<Problem> {
 /// Whether a later entry of the same kind took the place of a field. A role is another for each person, and of what an
 /// incident was opened with something stands.
 pub(super) fn is_replaced(case: &Case, erased: &Erased) -> bool {
-    let is_it =
-        |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;
     let kind_of = |kept: &Arc<Kept>| kept.body.as_ref().map(|(body, _)| body.kind.clone());
-    let mut behind = case.entries.iter().skip_while(|kept| !is_it(kept));
+    let mut behind = case.entries.iter().skip_while(|kept| !kept.is_at(&erased.site, erased.sequence));
     let Some(kind) = behind.next().and_then(kind_of).filter(|kind| !["opened/1", "role/1"].contains(&kind.as_str()))
     else {
         return false;

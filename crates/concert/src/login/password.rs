@@ -91,21 +91,25 @@ pub(crate) fn hash(password: &str) -> Result<String, Problem> {
 }
 
 fn with_cost(password: &str, memory_kib: u32, passes: u32) -> Result<String, Problem> {
-    let failed = |why: String| Problem::new(format!("a password cannot be hashed: {why}"));
-    let params = Params::new(memory_kib, passes, LANES, None).map_err(|error| failed(error.to_string()))?;
-    let salt = SaltString::encode_b64(&random::<16>()?).map_err(|error| failed(error.to_string()))?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let hash = argon2.hash_password(password.as_bytes(), &salt).map_err(|error| failed(error.to_string()))?;
+    let salt = SaltString::encode_b64(&random::<16>()?).map_err(failed)?;
+    let hash = argon2(memory_kib, passes)?.hash_password(password.as_bytes(), &salt).map_err(failed)?;
     Ok(hash.to_string())
+}
+
+fn argon2(memory_kib: u32, passes: u32) -> Result<Argon2<'static>, Problem> {
+    let params = Params::new(memory_kib, passes, LANES, None).map_err(failed)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn failed(why: impl std::fmt::Display) -> Problem {
+    Problem::new(format!("a password cannot be hashed: {why}"))
 }
 
 /// What a password is known again by that comes with the same request: it takes as long to guess by as what is kept of the
 /// password itself, whoever has the salt.
 pub(crate) fn known_again(password: &str, salt: &[u8; 32]) -> Result<[u8; 32], Problem> {
-    let failed = |why: String| Problem::new(format!("a password cannot be hashed: {why}"));
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| failed(error.to_string()))?;
-    let (argon2, mut known) = (Argon2::new(Algorithm::Argon2id, Version::V0x13, params), [0; 32]);
-    argon2.hash_password_into(password.as_bytes(), salt, &mut known).map_err(|error| failed(error.to_string()))?;
+    let mut known = [0; 32];
+    argon2(MEMORY_KIB, PASSES)?.hash_password_into(password.as_bytes(), salt, &mut known).map_err(failed)?;
     Ok(known)
 }
 

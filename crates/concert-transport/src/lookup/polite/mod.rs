@@ -215,8 +215,7 @@ impl Polite {
 
     /// How long a trouble is remembered, in seconds: it was there before, and so many times.
     fn trouble_for(&self, url: &str, now: Time) -> i64 {
-        let before = i64::from(self.kept.troubles(url, now));
-        (0..before).fold(TROUBLE_FOR, |long, _| (long * 2).min(TROUBLE_FOR_MAX))
+        (TROUBLE_FOR << self.kept.troubles(url, now).min(8)).min(TROUBLE_FOR_MAX)
     }
 
     /// Remembers a document as refused, because whoever read it could make nothing of it.

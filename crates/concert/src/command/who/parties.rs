@@ -72,8 +72,7 @@ pub(super) fn teams(value: &str, book: &Book<'_>, answer: &mut Answer) {
             contacts(value, team, &told, (&one.by.to_string(), &reason), book, answer);
             // Whoever is told in its place stands before it.
             answer.late.extend(answer.rows.drain(others..));
-            // What is this site's own to tell stays here: nobody stands behind it.
-            if book.barred.are_own(team.contacts.iter().map(|contact| &contact.mail)) {
+            if is_this_site(team, book) {
                 break;
             }
             continue;
@@ -135,11 +134,21 @@ fn stands_in<'b>(value: &str, party: &Party, book: &Book<'b>) -> Option<(&'b Par
         return Some((team, format!("sector {sector}")));
     }
     let found = book.all_teams.who_at_last(value, book.lookup);
-    let mut teams = found.iter().filter_map(|one| Some((book.all_teams.party(one.party)?, one.by.to_string())));
-    // Behind this site itself stands nobody.
-    let is_last = |team: &Party| book.barred.are_own(team.contacts.iter().map(|contact| &contact.mail));
-    let found = teams.find(|(team, _)| is_last(team) || !reachable(team, book.purpose(), book.barred).is_empty());
-    found.filter(|(team, _)| !reachable(team, book.purpose(), book.barred).is_empty())
+    for one in &found {
+        let Some(team) = book.all_teams.party(one.party) else { continue };
+        if !reachable(team, book.purpose(), book.barred).is_empty() {
+            return Some((team, one.by.to_string()));
+        }
+        if is_this_site(team, book) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Whether a team is this site itself. What is its own to tell stays here: nobody stands behind it.
+fn is_this_site(team: &Party, book: &Book<'_>) -> bool {
+    book.barred.are_own(team.contacts.iter().map(|contact| &contact.mail))
 }
 
 /// The team that notices go to in place of a constituent, that somebody gets them who is not seen, or that they wait.

@@ -157,7 +157,7 @@ async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise
     for (state, taken, status) in
         [("failed", false, PartyStatus::ContactSought), ("delivered", true, PartyStatus::Told)]
     {
-        store.records.settle_notices(&[(notice.clone(), state, NOW, "250 2.0.0 taken".into())]).await.unwrap();
+        store.records.settle_notices(&[(notice.clone(), state, NOW, "250 2.0.0 taken".into())], &[]).await.unwrap();
         assert_eq!(incidents.prove_messages(NOW).await.unwrap(), 1);
         assert_eq!(incidents.prove_messages(NOW).await.unwrap(), 0, "once");
         want.push(taken);

@@ -122,16 +122,11 @@ impl Incidents {
 /// How that is marked which a draft writes, or erases as far as the person sees it.
 fn about<'d>(person: &Person, (case, circle): (&'d Case, &Circle), draft: &'d Draft) -> Vec<&'d Marking> {
     let erased = match &draft.content {
-        Content::Erased(one) => case.entries.iter().find(|kept| is_at(kept, &one.site, one.sequence)),
+        Content::Erased(one) => case.entries.iter().find(|kept| kept.is_at(&one.site, one.sequence)),
         _ => None,
     };
     let erased = erased.filter(|kept| case.shows(circle, person, kept));
     draft.marking.iter().chain(erased.and_then(|kept| kept.marking())).collect()
-}
-
-/// Whether an entry is at this place of a chain.
-fn is_at(kept: &Kept, site: &str, sequence: u64) -> bool {
-    kept.header.site.to_string() == site && kept.header.sequence == sequence
 }
 
 /// Whether something is written about evidence that others brought, as far as a person sees it: where it was got is said by
@@ -153,7 +148,7 @@ fn decide_remarked(person: &Person, (case, circle): (&Case, &Circle), one: &Rema
     let found = case
         .entries
         .iter()
-        .find(|kept| is_at(kept, &one.site, one.sequence))
+        .find(|kept| kept.is_at(&one.site, one.sequence))
         .and_then(|kept| Some((kept, kept.body.as_ref()?)));
     let Some((kept, (body, content))) = found else {
         return (Action::Lower, may(person, Action::Lower, Object::Incident(circle)));

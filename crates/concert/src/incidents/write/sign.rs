@@ -30,9 +30,11 @@ impl Incidents {
     ) -> Result<(Case, Draft, Vec<Value>), Refused> {
         let Content::Erased(erased) = &draft.content else { return Ok((case, draft, Vec::new())) };
         let circle = self.circle(&case);
-        let is_it =
-            |kept: &&Arc<Kept>| kept.header.site.to_string() == erased.site && kept.header.sequence == erased.sequence;
-        let kept = case.entries.iter().find(is_it).filter(|kept| case.shows(&circle, ask.person, kept));
+        let kept = case
+            .entries
+            .iter()
+            .find(|kept| kept.is_at(&erased.site, erased.sequence))
+            .filter(|kept| case.shows(&circle, ask.person, kept));
         let Some((kept, (body, said))) = kept.and_then(|kept| Some((kept, kept.body.as_ref()?))) else {
             return Err(absent("there is no such entry, or its body is gone"));
         };
