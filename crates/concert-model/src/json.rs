@@ -8,9 +8,14 @@ use crate::{Event, Field, Kind, OpenEvent, Value};
 
 /// Appends a JSON string with its quotes.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut plain = 0;
     let bytes = text.as_bytes();
+    out.push(b'"');
+    // Nearly all texts stand there as they are, and a loop without a way out looks at many bytes together.
+    if !bytes.iter().fold(false, |any, byte| any | (*byte < b' ') | (*byte == b'"') | (*byte == b'\\')) {
+        out.extend_from_slice(bytes);
+        return out.push(b'"');
+    }
+    let mut plain = 0;
     for (at, byte) in bytes.iter().enumerate() {
         let escape: &[u8] = match byte {
             b'"' => b"\\\"",

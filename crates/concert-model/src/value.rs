@@ -159,6 +159,9 @@ pub fn ip(text: &str) -> Result<IpAddr, &'static str> {
     if let Some(address) = dotted_quad(text.as_bytes()) {
         return Ok(IpAddr::V4(address));
     }
+    if let Some(address) = colon_groups(text.as_bytes()) {
+        return Ok(IpAddr::V6(address).to_canonical());
+    }
     let text = text.split_once('%').map_or(text, |(address, _)| address);
     // `::ffff:192.0.2.7` is how machines with both families write the other one.
     text.parse::<Ipv6Addr>().map(|address| IpAddr::V6(address).to_canonical()).map_err(|_| "not an IP address")
@@ -190,6 +193,46 @@ pub fn dotted_quad(text: &[u8]) -> Option<Ipv4Addr> {
         }
     }
     (dots == 3 && length > 0).then(|| Ipv4Addr::from_bits(bits << 8 | part))
+}
+
+/// Hexadecimal numbers with colons between them, of which one or more noughts may be left out once (`::`): the forms
+/// 1 and 2 of RFC 4291, section 2.2. Range files hold hundreds of thousands of them.
+fn colon_groups(text: &[u8]) -> Option<Ipv6Addr> {
+    let (mut groups, mut count, mut gap, mut rest) = ([0u16; 8], 0, None, text);
+    loop {
+        if let [b':', b':', tail @ ..] = rest {
+            if gap.replace(count).is_some() {
+                return None;
+            }
+            rest = tail;
+            if rest.is_empty() {
+                break;
+            }
+        } else if count > 0 {
+            if rest.is_empty() {
+                break;
+            }
+            rest = rest.strip_prefix(b":")?;
+        }
+        let digits = rest.iter().take(5).take_while(|byte| byte.is_ascii_hexdigit()).count();
+        if !(1..=4).contains(&digits) {
+            return None;
+        }
+        let (group, tail) = rest.split_at_checked(digits)?;
+        *groups.get_mut(count)? = group.iter().fold(0, |number, digit| number << 4 | hex(*digit));
+        (count, rest) = (count + 1, tail);
+    }
+    match gap {
+        None if count == 8 => {}
+        Some(gap) if count < 8 => groups.get_mut(gap..)?.rotate_right(8 - count),
+        _ => return None,
+    }
+    Some(Ipv6Addr::from(groups))
+}
+
+/// The number that a hexadecimal digit stands for.
+fn hex(digit: u8) -> u16 {
+    u16::from(if digit.is_ascii_digit() { digit - b'0' } else { (digit | 0x20) - b'a' + 10 })
 }
 
 fn country(text: &str) -> Result<Value<'_>, &'static str> {
@@ -296,6 +339,23 @@ mod tests {
         good(Kind::Text, "a\0b", Value::text("a\u{fffd}b"));
         good(Kind::Registry, "ripencc", Value::text("RIPE"));
         good(Kind::Bool, "Yes", Value::Bool(true));
+    }
+
+    #[test]
+    fn ipv6_is_read_as_the_standard_library_reads_it() {
+        let pieces = ["", ":", "::", "0", "db8", "FFFF", "12345", "g", "."];
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            texts = texts.iter().flat_map(|text| pieces.iter().map(move |piece| format!("{text}{piece}"))).collect();
+        }
+        let groups = |count| vec!["a1"; count].join(":");
+        for count in 0..=9 {
+            texts.push(groups(count));
+            texts.extend((0..=count).map(|gap| format!("{}::{}", groups(gap), groups(count - gap))));
+        }
+        for text in &texts {
+            assert_eq!(colon_groups(text.as_bytes()), text.parse().ok(), "{text}");
+        }
     }
 
     #[test]
