@@ -22,7 +22,7 @@ use crate::events::write::{self, write_events};
 use crate::events::{Columns, Page, Stored, time_of};
 use crate::records::{Change, trouble};
 use crate::store::{Segment, Store};
-pub use forget::{TraceCounts, Traces, VALUE_CHARS_MIN};
+pub use forget::{KeyFields, TraceCounts, Traces, VALUE_CHARS_MIN};
 pub use replace::{Known, Place};
 pub use snapshot::{Folder, Secrets, Snapshot};
 

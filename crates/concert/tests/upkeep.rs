@@ -349,15 +349,56 @@ fn a_report_that_names_a_forgotten_value_again_in_another_form_goes_too() {
     let counts = ["events", "reports", "redacted"].map(|name| done[name].clone());
     // Of the lines of others those stay that stand in a report that shows the value as it is.
     assert_eq!(counts, [Value::from(1), 4.into(), 2.into()], "{done}");
-    let files = Command::new("find").args(["data/archive", "-type", "f"]).current_dir(site.path(".")).output().unwrap();
-    let files = String::from_utf8(files.stdout).unwrap();
-    let texts = files.lines().map(|file| {
-        let packed = fs::read(site.path(file)).unwrap();
-        String::from_utf8(zstd::decode_all(&packed[..]).unwrap()).unwrap().to_lowercase()
-    });
-    let texts: Vec<String> = texts.collect();
+    let texts = archived(&site);
     assert_eq!(texts.len(), 3, "{texts:?}");
     assert!(!texts.iter().any(|text| text.contains("db8")), "{texts:?}");
+}
+
+/// The raw reports that are kept, in lower case.
+fn archived(site: &Site) -> Vec<String> {
+    let files = Command::new("find").args(["data/archive", "-type", "f"]).current_dir(site.path(".")).output().unwrap();
+    let files = String::from_utf8(files.stdout).unwrap();
+    let text = |file| {
+        let packed = fs::read(site.path(file)).unwrap();
+        String::from_utf8_lossy(&zstd::decode_all(&packed[..]).unwrap()).to_lowercase()
+    };
+    files.lines().map(text).collect()
+}
+
+/// What a repeat must say is what makes its key: of a name beside an address it need not say the name, of an account that
+/// nothing else is said of it must.
+#[test]
+fn forgetting_goes_by_what_makes_two_events_the_same_problem() {
+    let plain = |text: String| text.into_bytes();
+    let latin = |text: String| text.chars().map(|letter| u8::try_from(letter).unwrap()).collect();
+    let check = |(names, fields): (&str, &str), value: &str, reports: &[Vec<u8>], counts: [u64; 2], left: &[&str]| {
+        let columns = format!("time = \"time.source\", kind = \"classification.type\", {fields}");
+        let site = Site::new(&format!("columns = {{ {columns} }}"));
+        for (number, rows) in reports.iter().enumerate() {
+            let name = format!("{number}.csv");
+            fs::write(site.path(&name), [format!("time,kind,{names}\n").as_bytes(), rows].concat()).unwrap();
+            site.rows(&["ingest", "--feed", "drop", &name]);
+        }
+        let done = &site.rows(&["forget", value, "--yes"])[0];
+        assert_eq!(["reports", "redacted"].map(|name| done[name].as_u64().unwrap()), counts, "{value}: {done}");
+        let all = archived(&site).concat();
+        assert!(!all.contains(value), "{all}");
+        for line in left {
+            assert!(all.contains(line), "{line}: {all}");
+        }
+    };
+    let rows = |lines: &[&str]| lines.iter().map(|line| format!("2026-11-21T10:00:00Z,scanner,{line}\n")).collect();
+    let names = ("ip,name", "ip = \"source.ip\", name = \"source.fqdn\"");
+    let first = plain(rows(&["198.51.100.7,anna.example", "198.51.100.7,carl.example", "198.51.100.8,dora.example"]));
+    let second = plain(rows(&["198.51.100.7,bob.example", "198.51.100.9,eve.example"]));
+    let left = ["carl.example", "dora.example", "bob.example", "eve.example"];
+    check(names, "anna.example", &[first.clone(), second], [1, 1], &left);
+    // The same file twice is no two lines.
+    check(names, "198.51.100.8", &[first.clone(), first], [1, 1], &["anna.example", "carl.example"]);
+    let users = ("user,note", "user = \"extra.user\", note = \"extra.note\"");
+    let first = plain(rows(&["jürg@x.example,a", "bob@x.example,a"]));
+    let second = latin(rows(&["jürg@x.example,a", "carl@x.example,a"]));
+    check(users, "jürg@x.example", &[first, second], [2, 1], &["bob@x.example"]);
 }
 
 /// A site that is fed by hand alone: nothing but `ingest` ever works on it.

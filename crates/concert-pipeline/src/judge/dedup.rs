@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use concert_model::batch::Raw;
 use concert_model::problem::meant;
-use concert_model::{Field, Keys, OpenEvent, ProblemKey, Time, field};
+use concert_model::{Event, Field, Keys, OpenEvent, ProblemKey, Time, field};
 
 /// Most fields in a key, alternatives counted.
 const FIELDS_MAX: usize = 64;
@@ -49,8 +49,9 @@ const ABOUT: [Field; 13] = [
     Field::DESTINATION_NETWORK,
     Field::DESTINATION_ASN,
 ];
-/// Fields that say nothing of what was observed, beside times and `extra.`: what this site adds.
-const OURS: [Field; 4] = [Field::FEED_CODE, Field::FEED_NAME, Field::PARTY, Field::DUPLICATE_COUNT];
+/// Fields that say nothing of what was observed, beside times: what this site adds, by its rules too.
+const OURS: [Field; 6] =
+    [Field::FEED_CODE, Field::FEED_NAME, Field::PARTY, Field::DUPLICATE_COUNT, Field::TLP, Field::SEVERITY];
 /// Stands before what takes part only where nothing says what an event is about.
 const REST: u8 = u8::MAX;
 
@@ -148,6 +149,22 @@ impl Dedup {
         })
     }
 
+    /// The fields of an event that make its key: whoever names the problem again says the same in them, whatever else
+    /// it says.
+    pub fn fields(&self, event: &Event<'_>) -> Vec<Field> {
+        let field = |name: &Name| match name {
+            Name::Field(field) => event.raw(*field).map(|_| *field),
+            Name::Extra(name) => event.find_extra(name).filter(|field| event.raw(*field).is_some()),
+        };
+        let taken = |part: &Part| part.names.iter().find_map(|(_, name)| field(name));
+        let mut fields: Vec<Field> = self.parts.iter().filter_map(taken).collect();
+        let mut about = self.parts.iter().filter(|part| part.is_about).peekable();
+        if about.peek().is_some() && about.all(|part| taken(part).is_none()) {
+            event.each_own(|field, value| fields.extend(is_said(field, value).then_some(field)));
+        }
+        fields
+    }
+
     fn write(&self, event: &OpenEvent<'_>, out: &mut Vec<u8>) {
         let (mut is_asked, mut is_about) = (false, false);
         for part in &self.parts {
@@ -172,20 +189,27 @@ fn says_what_about(name: &Name) -> bool {
     }
 }
 
-/// Writes all that an event says, but for times and what this site adds, by name: the order of `extra.` differs.
+/// Writes all that an event says by itself, by name: the order of `extra.` differs. What holds for all events is what
+/// the settings or the kind of report add, and these change.
 fn write_rest(event: &OpenEvent<'_>, out: &mut Vec<u8>) {
     let event = event.view();
-    let is_said = |field: &Field| !OURS.contains(field) && event.time(*field).is_none();
-    let fields = event.fields().map(|(field, _)| field).filter(is_said);
-    let mut said: Vec<_> = fields.map(|field| (event.name(field), field)).collect();
-    said.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    said.dedup_by(|(one, _), (other, _)| one == other);
-    for (name, field) in said {
-        if let Some(value) = event.raw(field) {
-            write_value(REST, Raw::Text(&name), out);
-            write_value(REST, value, out);
+    let mut said = Vec::new();
+    event.each_own(|field, value| {
+        if is_said(field, value) {
+            said.push((event.name(field), value));
         }
+    });
+    said.sort_by(|(one, _), (other, _)| one.cmp(other));
+    said.dedup_by(|(one, _), (other, _)| one == other);
+    for (name, value) in said {
+        write_value(REST, Raw::Text(&name), out);
+        write_value(REST, value, out);
     }
+}
+
+/// Whether a value is of what was observed, and no time.
+fn is_said(field: Field, value: Raw<'_>) -> bool {
+    !OURS.contains(&field) && !matches!(value, Raw::Time(_))
 }
 
 fn read_part(keys: &Keys<'_>, part: &str) -> Vec<Name> {
@@ -303,6 +327,29 @@ mod tests {
     }
 
     #[test]
+    fn the_fields_of_a_key_are_told() {
+        let check = |dedup: &Dedup, given: &[(&str, &str)], want: &[&str]| {
+            let mut batch = Batch::new();
+            let mut event = batch.open();
+            for (name, text) in given {
+                let field = event.field(name).unwrap();
+                event.read(field, text, None).unwrap();
+            }
+            let event = event.view();
+            let fields: Vec<_> = dedup.fields(&event).into_iter().map(|field| event.name(field)).collect();
+            assert_eq!(fields, want, "{given:?}");
+        };
+        let (ip, name, user) = (("source.ip", "192.0.2.1"), ("source.fqdn", "a.example"), ("extra.user", "a"));
+        check(&Dedup::default(), &[ip, name, user], &["source.ip"]);
+        check(&Dedup::default(), &[name, user], &["source.fqdn"]);
+        check(&Dedup::default(), &[user, ("time.source", "2026-01-01T00:00:00Z")], &["extra.user"]);
+        let (own, problems) = read("fields = [\"extra.user or source.ip\"]\n");
+        assert_eq!(problems, [""; 0]);
+        check(&own, &[ip, user], &["extra.user"]);
+        check(&own, &[ip], &["source.ip"]);
+    }
+
+    #[test]
     fn what_says_not_what_it_is_about_is_a_repeat_of_the_very_same_alone() {
         let (own, problems) = read("fields = [\"source.url\"]\n");
         assert_eq!(problems, [""; 0]);
@@ -323,6 +370,9 @@ mod tests {
                 let same = [one, ("extra.a", "2"), leak, ("extra.b", "1")];
                 assert_eq!(key(dedup, &times), key(dedup, &same), "{name}");
             }
+            // What the site adds, or its rules, is not of the thing.
+            let added = [("tlp", "amber"), ("severity", "high"), leak, one];
+            assert_eq!(key(&Dedup::default(), &added), key(&Dedup::default(), &[leak, one]), "{name}");
             // Whoever names nothing of the kind wants it so.
             assert_eq!(key(&plain, &[leak, one]), key(&plain, &[leak, other]), "{name}");
         }

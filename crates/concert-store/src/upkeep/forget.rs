@@ -15,6 +15,7 @@ use concert_model::{Batch, Field, Kind, Problem, ProblemKey, ReportId, Time, Val
 
 use self::needle::Needle;
 use self::redact::Redacted;
+pub use self::trace::KeyFields;
 use super::replace::{Place, pages_of};
 use super::{swap, write_stored};
 use crate::events::{Page, Stored};
@@ -45,8 +46,8 @@ const TEXTS: [(&str, &str, &str); 19] = [
     ("contact_health", "address", "why"),
     ("mail", "id", "party"),
     ("contact_proof", "notice", "party"),
-    ("notice_again", "notice", "why"),
-    ("notice_receiver", "notice", "said"),
+    ("notice_again", "notice || ' ' || again", "why"),
+    ("notice_receiver", "notice || ' ' || address", "said"),
 ];
 /// Those that hold names of files.
 const NAMES: [(&str, &str, &str); 2] = [("report", "id", "file_name"), ("report", "id", "origin")];
@@ -82,8 +83,8 @@ pub struct Traces {
     /// Problems of such events, and the reports that named one again.
     problems: HashSet<ProblemKey>,
     again: BTreeSet<ReportId>,
-    /// Those of the problems that are about the value: whoever names one again names it too, in whatever form. And how
-    /// often a report did.
+    /// Those of the problems whose key the value is part of: whoever names one again names it too, in whatever form. And
+    /// how often a report did.
     about: HashSet<ProblemKey>,
     again_about: BTreeMap<ReportId, usize>,
     /// Raw reports that go whole,
@@ -198,7 +199,7 @@ impl Writer {
         }
         for ((table, key, column), keys) in &traces.texts {
             for value in keys {
-                let sql = format!("UPDATE {table} SET {column} = ?2 WHERE CAST({key} AS BLOB) = ?1");
+                let sql = format!("UPDATE {table} SET {column} = ?2 WHERE CAST(({key}) AS BLOB) = ?1");
                 // A party of another name is not there; that none is known is plain.
                 let instead = if *column == "party" { "" } else { REMOVED };
                 sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -326,6 +327,8 @@ async fn forget_addresses(change: &mut Change<'_>, needle: &Needle) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use concert_model::Event;
+
     use super::*;
     use crate::writer::tests::{DAY, count, site, write};
 
@@ -340,22 +343,22 @@ mod tests {
         let bytes = ("20261122-000001".to_owned(), b"base64 hides it".to_vec());
         store.records.keep_notice_bytes(&[bytes]).await.unwrap();
         for (value, from_file) in [("198.51.100.7", true), ("198.51.119.136", false)] {
-            let traces = writer.traces(value).await.unwrap();
+            let traces = writer.traces(value, &by_address).await.unwrap();
             let counts = traces.counts();
             let one = u64::from(from_file);
             assert_eq!((counts.events, counts.reports, counts.notice_bytes), (1, one, one), "{value}");
             writer.forget(traces, DAY_ONE).await.unwrap();
-            assert_eq!(writer.traces(value).await.unwrap().counts(), TraceCounts::default());
+            assert_eq!(writer.traces(value, &by_address).await.unwrap().counts(), TraceCounts::default());
         }
         assert_eq!(count(&store).await, 3_010);
         assert_eq!(store.load(&[&members]).await.unwrap().of(&members).count(), 3_000);
         assert!(!store.archive.has(blake3::hash(b"file").as_bytes()));
         assert_eq!(store.records.notice_bytes("20261122-000001").await.unwrap(), None);
-        assert_eq!(writer.traces("198.51.100.8").await.unwrap().counts().events, 1);
+        assert_eq!(writer.traces("198.51.100.8", &by_address).await.unwrap().counts().events, 1);
         let forgotten: i64 =
             sqlx::query_scalar("SELECT count(*) FROM forgotten").fetch_one(store.records.pool()).await.unwrap();
         assert_eq!(forgotten, 2);
-        assert!(writer.traces("198").await.is_err());
+        assert!(writer.traces("198", &by_address).await.is_err());
     }
 
     #[tokio::test]
@@ -376,12 +379,13 @@ mod tests {
              INSERT INTO notice_again VALUES ('20261122-000001', '20261122-000003', 'anna@x.example bounced: gone');
              INSERT INTO notice_receiver VALUES ('20261122-000001', 'anna@x.example', 1, '250', 1);
              INSERT INTO notice_receiver VALUES ('20261122-000001', 'cleo@x.example', 0, '550 not anna@x.example', 1);
+             INSERT INTO notice_receiver VALUES ('20261122-000001', 'dora@x.example', 1, '250 taken', 1);
              INSERT INTO receipt VALUES ('anna@x.example', 1);",
         )
         .execute(pool)
         .await
         .unwrap();
-        let traces = writer.traces("anna@x.example").await.unwrap();
+        let traces = writer.traces("anna@x.example", &by_address).await.unwrap();
         writer.forget(traces, DAY_ONE).await.unwrap();
         let all = "SELECT group_concat(t, '|') FROM (
             SELECT state || recipient AS t FROM notice UNION ALL SELECT sender || subject || reason FROM mail
@@ -391,7 +395,7 @@ mod tests {
         let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
         assert_eq!(
             left,
-            "rejected|(removed)(removed)(removed)|bea@x.example(removed)|(removed)|cleo@x.example(removed)"
+            "rejected|(removed)(removed)(removed)|bea@x.example(removed)|(removed)|cleo@x.example(removed)|dora@x.example250 taken"
         );
     }
 
@@ -419,7 +423,7 @@ mod tests {
         let party = |name: &str| concert_model::Party { name: name.into(), ..Default::default() };
         let parties = [party("ann@x.example"), party("Joann@x.example")];
         store.records.import_parties(Parties::Constituents, &parties).await.unwrap();
-        let traces = writer.traces("ann@x.example").await.unwrap();
+        let traces = writer.traces("ann@x.example", &by_address).await.unwrap();
         let counts = traces.counts();
         assert_eq!((counts.texts, counts.rejects, counts.contacts), (5, 1, 1));
         writer.forget(traces, DAY_ONE).await.unwrap();
@@ -430,7 +434,7 @@ mod tests {
         let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
         let names = "(removed)(removed)|(removed)(removed)|joann@x.example.csvjoann@x.example.csv";
         assert_eq!(left, format!("{names}|(removed)(removed)|b.txtb|b@y.example|Joann@x.example"));
-        assert_eq!(writer.traces("ann@x.example").await.unwrap().counts(), TraceCounts::default());
+        assert_eq!(writer.traces("ann@x.example", &by_address).await.unwrap().counts(), TraceCounts::default());
     }
 
     #[test]
@@ -450,6 +454,10 @@ mod tests {
         let mut text = Vec::new();
         json::write_members(&cleaned.get(0).unwrap(), &mut text);
         assert_eq!(String::from_utf8(text).unwrap(), ",\"extra.joann@x.example\":\"5\",\"extra.note\":\"(removed)\"");
+    }
+
+    fn by_address(_: &str, _: &Event<'_>) -> Vec<Field> {
+        vec![Field::SOURCE_IP]
     }
 
     const DAY_ONE: Time = Time(1_800_000_000_000_000);

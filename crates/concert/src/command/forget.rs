@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use concert_model::Problem;
+use concert_pipeline::judge::Dedup;
 use concert_store::upkeep::{TraceCounts, VALUE_CHARS_MIN};
 use serde_json::json;
 
@@ -46,7 +47,8 @@ pub(super) fn run(args: &Args, site: &SiteArg) -> Result<Exit, Failure> {
     let counts = super::runtime()?.block_on(async {
         let site = Arc::new(Site::open_to_look(settings).await?);
         let mut writer = drive::writer(&site).await?;
-        let traces = writer.traces(value).await?;
+        let dedup = |feed: &str| site.settings.feed(feed).map_or_else(Dedup::default, |feed| feed.dedup.clone());
+        let traces = writer.traces(value, &|feed, event| dedup(feed).fields(event)).await?;
         let counts = traces.counts();
         if args.yes {
             writer.forget(traces, wire::now()).await?;

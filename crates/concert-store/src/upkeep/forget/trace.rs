@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use concert_model::batch::Row;
-use concert_model::{Event, Field, Problem, ReportId, Time, Value, json};
+use concert_model::{Event, Field, Problem, ReportId, Time, json};
 use sqlx::Row as _;
 
 use super::needle::Needle;
 use super::{NAMES, REMOVED, Reject, TEXTS, Traces, VALUE_CHARS_MIN, redact};
+use crate::events::Page;
 use crate::events::read::sixteen;
-use crate::events::{Page, Stored};
 use crate::members::Members;
 use crate::records::{Parties, trouble};
 use crate::store::{JOURNAL, journal_page};
@@ -17,8 +17,9 @@ use crate::upkeep::replace::{Place, pages_of};
 use crate::writer::Writer;
 
 impl Writer {
-    /// Looks for a value everywhere in the store. Changes nothing.
-    pub async fn traces(&self, value: &str) -> Result<Traces, Problem> {
+    /// Looks for a value everywhere in the store. Changes nothing. `key_fields` tells of a feed's event which fields make
+    /// the key of its problem.
+    pub async fn traces(&self, value: &str, key_fields: &KeyFields<'_>) -> Result<Traces, Problem> {
         if value.chars().count() < VALUE_CHARS_MIN {
             return Err(Problem::new(format!("a value must have at least {VALUE_CHARS_MIN} letters")));
         }
@@ -40,7 +41,7 @@ impl Writer {
             bytes: Vec::new(),
             contacts: 0,
         };
-        self.trace_events(&mut traces).await?;
+        self.trace_events(&mut traces, key_fields).await?;
         let Traces { problems, again, about, again_about, .. } = &mut traces;
         self.store()
             .sightings("", &mut |sighting| {
@@ -67,14 +68,19 @@ impl Writer {
         Ok(traces)
     }
 
-    async fn trace_events(&self, traces: &mut Traces) -> Result<(), Problem> {
+    async fn trace_events(&self, traces: &mut Traces, key_fields: &KeyFields<'_>) -> Result<(), Problem> {
         let store = self.store();
-        let rows = sqlx::query(JOURNAL).fetch_all(store.records.pool()).await.map_err(trouble)?;
-        let found = holding(std::slice::from_ref(&journal_page(&rows)), &traces.needle);
+        let pool = store.records.pool();
+        let feeds: Vec<(Vec<u8>, String)> =
+            sqlx::query_as("SELECT id, feed FROM report").fetch_all(pool).await.map_err(trouble)?;
+        let feeds = feeds.into_iter().map(|(id, feed)| (ReportId(sixteen(&id)), feed)).collect();
+        let look = Look { needle: traces.needle.clone(), feeds, key_fields };
+        let rows = sqlx::query(JOURNAL).fetch_all(pool).await.map_err(trouble)?;
+        let found = look.holding(std::slice::from_ref(&journal_page(&rows)));
         traces.journal.extend(found.iter().map(|found| found.place));
         traces.take(found);
         for segment in store.segments("events", 0).await? {
-            let found = holding(&pages_of(store, &segment)?, &traces.needle);
+            let found = look.holding(&pages_of(store, &segment)?);
             if !found.is_empty() {
                 traces.take(found);
                 traces.segments.push(segment);
@@ -101,7 +107,7 @@ impl Writer {
         }
         for (table, key, column) in TEXTS.into_iter().chain(NAMES) {
             let is_name = NAMES.contains(&(table, key, column));
-            let sql = format!("SELECT CAST({key} AS BLOB) AS k, {column} AS t FROM {table} WHERE {column} <> ''");
+            let sql = format!("SELECT CAST(({key}) AS BLOB) AS k, {column} AS t FROM {table} WHERE {column} <> ''");
             let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await.map_err(trouble)?;
             let holds = |row: &sqlx::sqlite::SqliteRow| {
                 let text: String = row.try_get("t").unwrap_or_default();
@@ -121,18 +127,16 @@ impl Writer {
     /// of their lines show it than named a problem that is about it: then it stands there in another form.
     async fn trace_reports(&self, traces: &mut Traces) -> Result<(), Problem> {
         let store = self.store();
-        let mut contents: HashMap<[u8; 32], BTreeSet<u64>> = HashMap::new();
-        for (report, lines) in &traces.reports {
+        // By content: lines that gave something, and how often its lines named the value at least.
+        let mut known: HashMap<[u8; 32], (BTreeSet<u64>, usize)> = HashMap::new();
+        for report in traces.reports.keys().chain(&traces.again).collect::<BTreeSet<_>>() {
             if let Some(row) = store.records.report(*report).await? {
-                contents.entry(row.report.content).or_default().extend(lines);
-            }
-        }
-        let mut again: HashMap<[u8; 32], usize> = HashMap::new();
-        for report in &traces.again {
-            if let Some(row) = store.records.report(*report).await? {
-                let named = traces.again_about.get(report).copied().unwrap_or(0);
-                let most = again.entry(row.report.content).or_default();
-                *most = named.max(*most);
+                let (wanted, named) = known.entry(row.report.content).or_default();
+                let lines = traces.reports.get(report);
+                let again = traces.again_about.get(report).copied().unwrap_or(0);
+                // A file that came twice is two reports of the same lines.
+                *named = (lines.map_or(0, BTreeSet::len) + again).max(*named);
+                wanted.extend(lines.into_iter().flatten());
             }
         }
         let mailed = store.records.mailed().await?;
@@ -146,15 +150,14 @@ impl Writer {
                 let place = store.archive.path(&content).display().to_string();
                 Problem::new(format!("a raw report cannot be read: {error}")).at(place)
             };
-            let wanted = contents.get(&content);
+            let (is_known, (wanted, named)) =
+                (known.contains_key(&content), known.remove(&content).unwrap_or_default());
             let raw = || store.archive.open(&content);
-            let is_named = wanted.is_some() || raw().and_then(|raw| traces.needle.is_in_reader(raw)).map_err(failed)?;
-            let again = again.get(&content).copied();
-            if !is_named && again.is_none() {
+            let is_named =
+                !wanted.is_empty() || raw().and_then(|raw| traces.needle.is_in_reader(raw)).map_err(failed)?;
+            if !is_named && !is_known {
                 continue;
             }
-            // Lines that gave an event are among those that must show the value by themselves.
-            let named = again.unwrap_or(0) + wanted.map_or(0, BTreeSet::len);
             let lines = match mailed.contains(&content) {
                 true => None,
                 false => raw().and_then(|raw| redact::lines(raw, &traces.needle)).map_err(failed)?,
@@ -163,8 +166,7 @@ impl Writer {
                 continue;
             }
             let lines = lines.filter(|_| !is_lost);
-            let has_all = |lines: &BTreeSet<u64>| wanted.is_none_or(|wanted| wanted.is_subset(lines));
-            match lines.is_some_and(|lines| !lines.is_empty() && lines.len() >= named && has_all(&lines)) {
+            match lines.is_some_and(|lines| !lines.is_empty() && lines.len() >= named && wanted.is_subset(&lines)) {
                 true => traces.redacted.push(content),
                 false => traces.contents.push(content),
             }
@@ -219,39 +221,40 @@ struct Holding {
     row: Row,
     /// Where it is in the store.
     place: Place,
-    /// Whether it is about the value.
+    /// Whether the value is in what makes the key of its problem.
     is_about: bool,
 }
 
-/// Fields that say what an event is about. Of one that holds the value elsewhere (in `extra.`, in a name that was looked
-/// up), the next report of the same problem need not.
-const ABOUT: [Field; 10] = [
-    Field::SOURCE_IP,
-    Field::SOURCE_FQDN,
-    Field::SOURCE_URL,
-    Field::SOURCE_ACCOUNT,
-    Field::SOURCE_NETWORK,
-    Field::DESTINATION_IP,
-    Field::DESTINATION_FQDN,
-    Field::DESTINATION_URL,
-    Field::DESTINATION_ACCOUNT,
-    Field::DESTINATION_NETWORK,
-];
+/// Tells of an event of a feed which of its fields make the key of its problem: whoever names it again says these too.
+pub type KeyFields<'a> = dyn Fn(&str, &Event<'_>) -> Vec<Field> + 'a;
 
-fn holding(pages: &[Page], needle: &Needle) -> Vec<Holding> {
-    let mut text = Vec::new();
-    let all = pages.iter().flat_map(Page::iter).filter(|stored| holds(&stored.event, needle, &mut text));
-    let holding = |stored: Stored<'_>| {
-        let place = (stored.batch, stored.row);
-        let is_about = ABOUT.iter().filter_map(|field| stored.event.get(*field)).any(|value| match value {
-            Value::Text(text) => needle.is_in(text.as_bytes()),
-            Value::Ip(address) => needle.is_in(address.to_string().as_bytes()),
-            Value::Net(net) => needle.is_in(net.to_string().as_bytes()),
-            _ => false,
-        });
-        Holding { report: stored.report, row: stored.event.row(), place, is_about }
-    };
-    all.map(holding).collect()
+/// What events are looked at with.
+struct Look<'a> {
+    needle: Needle,
+    /// The feed of each report.
+    feeds: HashMap<ReportId, String>,
+    key_fields: &'a KeyFields<'a>,
+}
+
+impl Look<'_> {
+    fn holding(&self, pages: &[Page]) -> Vec<Holding> {
+        let mut text = Vec::new();
+        let mut found = Vec::new();
+        for stored in pages.iter().flat_map(Page::iter) {
+            if !holds(&stored.event, &self.needle, &mut text) {
+                continue;
+            }
+            let feed = self.feeds.get(&stored.report).map_or("", String::as_str);
+            let is_about = (self.key_fields)(feed, &stored.event).into_iter().any(|field| {
+                text.clear();
+                stored.event.get(field).inspect(|value| json::write_plain(value, &mut text)).is_some()
+                    && self.needle.is_in(&text)
+            });
+            let place = (stored.batch, stored.row);
+            found.push(Holding { report: stored.report, row: stored.event.row(), place, is_about });
+        }
+        found
+    }
 }
 
 /// Whether an event holds the value: a member, or a key of `extra.`. The text is room to work in.
