@@ -88,6 +88,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0027.sql"),
     include_str!("../../migrations/0028.sql"),
     include_str!("../../migrations/0029.sql"),
+    include_str!("../../migrations/0030.sql"),
 ];
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
