@@ -67,22 +67,35 @@ impl Source {
         Self(Mutex::new(State::New(reader)))
     }
 
-    fn take(&self) -> Result<Reading, String> {
+    fn take(&self) -> Result<Held<'_>, String> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::New(reader) => Ok(Reading { chunks: start(reader)?, buffer: Vec::new() }),
-            State::Waits(reading) => Ok(reading),
-            State::Taken => Err("standard input is read by another feed".into()),
+        let reading = match std::mem::replace(&mut *state, State::Taken) {
+            State::New(reader) => {
+                let chunks = start(reader).inspect_err(|_| *state = State::Over)?;
+                Reading { chunks, buffer: Vec::new() }
+            }
+            State::Waits(reading) => reading,
+            State::Taken => return Err("standard input is read by another feed".into()),
             State::Over => {
                 *state = State::Over;
-                Err("standard input was read before".into())
+                return Err("standard input was read before".into());
             }
-        }
+        };
+        Ok(Held { source: self, reading: Some(reading), is_over: false })
     }
+}
 
-    fn give_back(&self, reading: Reading, is_over: bool) {
-        let state = if is_over { State::Over } else { State::Waits(reading) };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+/// What is read by one feed now, and given back when it stops, also in the middle of something.
+struct Held<'s> {
+    source: &'s Source,
+    reading: Option<Reading>,
+    is_over: bool,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let waits = self.reading.take().filter(|_| !self.is_over);
+        *self.source.0.lock().unwrap_or_else(PoisonError::into_inner) = waits.map_or(State::Over, State::Waits);
     }
 }
 
@@ -98,10 +111,10 @@ impl Lines {
 
     /// Reads until the end or until told to stop.
     async fn follow(&self, intake: &dyn Intake, stop: &CancellationToken) -> Result<(), String> {
-        let mut reading = self.source.take()?;
-        let read = self.read(&mut reading, intake, stop).await;
-        self.source.give_back(reading, read == Ok(true));
-        read.map(drop)
+        let mut held = self.source.take()?;
+        let Some(reading) = &mut held.reading else { return Ok(()) };
+        held.is_over = self.read(reading, intake, stop).await?;
+        Ok(())
     }
 
     /// The same. Says whether it was the end. Told to stop, it leaves all that is not kept to whoever reads on; where
@@ -132,7 +145,9 @@ impl Lines {
             self.deliver_all(reading, intake, (span, is_over), &mut count, stop).await?;
         }
         if !is_over && !self.is_handed_on.load(Ordering::Relaxed) {
-            while let Ok(Ok(bytes)) = reading.chunks.try_recv() {
+            // A writer that never pauses would keep it here for ever.
+            for _ in 0..=READS_MAX {
+                let Ok(Ok(bytes)) = reading.chunks.try_recv() else { break };
                 reading.buffer.extend_from_slice(&bytes);
             }
             self.deliver_all(reading, intake, (span, true), &mut count, stop).await?;

@@ -771,12 +771,30 @@ async fn a_feed_that_ends_keeps_all_that_it_read_of_standard_input() {
     let (memory, stop) = (Memory::default(), CancellationToken::new());
     let stopping = async {
         say.send("one\ntwo\nhalf").unwrap();
-        // A read in another thread has no moment that could be waited for; it takes less.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // Whole lines are kept once all of that was read.
+        memory.wait_for(1).await;
         stop.cancel();
     };
     tokio::join!(lines.run(&memory, stop.clone()), stopping);
     assert_eq!(memory.texts().concat(), "one\ntwo\nhalf");
+}
+
+#[tokio::test]
+async fn a_feed_that_breaks_off_gives_standard_input_back() {
+    let site = tempfile::tempdir().unwrap();
+    let (say, heard) = std::sync::mpsc::channel();
+    let source = Arc::new(Source::new(Box::new(Pipe(heard))));
+    let memory = Memory::default();
+    say.send("one\nhalf ").unwrap();
+    let first = Lines::of(&setup(site.path()), Arc::clone(&source));
+    tokio::select! {
+        () = first.run(&memory, CancellationToken::new()) => {}
+        () = memory.wait_for(1) => {}
+    }
+    say.send("of it\n").unwrap();
+    drop(say);
+    Lines::of(&setup(site.path()), source).once(&memory).await.unwrap();
+    assert_eq!(memory.texts().concat(), "one\nhalf of it\n");
 }
 
 #[tokio::test]
