@@ -121,10 +121,16 @@ fn listed(said: &[(String, String)]) -> String {
 /// What a reason says of one address: its own words where it is named, else all of them.
 fn of(address: &str, reason: &str) -> String {
     let given_up = if reason.starts_with(GIVEN_UP) { GIVEN_UP } else { "" };
-    match reason.split_once(&format!("{address}: ")) {
-        Some((_, own)) => format!("{given_up}{}", own.split("; ").next().unwrap_or(own)),
-        None => reason.to_owned(),
-    }
+    said_of(address, reason).map_or_else(|| reason.to_owned(), |own| format!("{given_up}{own}"))
+}
+
+/// What a reason says of an address that it names: `a@x.example: 550 unknown; b@x.example: ...`. One that ends in the
+/// same letters is another.
+pub(super) fn said_of<'r>(address: &str, reason: &'r str) -> Option<&'r str> {
+    let named = format!("{address}: ");
+    let is_whole = |at: usize| reason.get(..at).is_some_and(|before| before.is_empty() || before.ends_with(' '));
+    let (at, _) = reason.match_indices(&named).find(|(at, _)| !address.is_empty() && is_whole(*at))?;
+    reason.get(at + named.len()..)?.split("; ").next()
 }
 
 #[cfg(test)]

@@ -299,11 +299,17 @@ async fn an_address_that_is_refused_for_now_keeps_the_mail_from_nobody_else() {
     // Where nobody of those whom it is for has it, those who would have a copy wait with them.
     let all = "a@a.example: 450 later; b@xn--b-eha.example: 450 later";
     check("450 later", "example", Outcome::Later(all.into(), None), &[]).await;
-    // What is not about the address holds for all.
-    for answer in ["452 4.5.3 Too many recipients", "552 Too many recipients", "421 4.3.2 closing"] {
-        let why = format!("copy@cert.example: {answer}");
-        check(answer, "copy@", Outcome::Later(why, None), &[]).await;
+    // Of more than the server takes in one mail the rest comes with the next, unless there is nobody yet.
+    for answer in ["452 4.5.3 Too many recipients", "552 Too many recipients"] {
+        let some = ["a@a.example", "b@xn--b-eha.example"];
+        check(answer, "copy@", partly(&named, &["copy@cert.example"], answer), &some).await;
+        let left = [both[0], both[1], "copy@cert.example"];
+        check(answer, "b@", partly(&["a@a.example"], &left, answer), &["a@a.example"]).await;
+        check(answer, "a@", Outcome::Later(format!("a@a.example: {answer}"), None), &[]).await;
     }
+    // What is not about the address holds for all.
+    let closing = "421 4.3.2 closing";
+    check(closing, "copy@", Outcome::Later(format!("copy@cert.example: {closing}"), None), &[]).await;
 }
 
 #[tokio::test]

@@ -191,9 +191,15 @@ impl Connection {
             let said = (address.clone(), answer.text());
             match answer.code {
                 200..400 => asked.taken.push(address.clone()),
-                // Closing, or an address too many: nothing about this one.
+                // Closing: nothing about this one.
                 421 => return self.refused(address, &answer).await,
-                _ if answer.is_about_number() => return self.refused(address, &answer).await,
+                // Nor is an address too many (RFC 5321, section 4.5.3.1.10): the next mail is for those that are left.
+                _ if answer.is_about_number() && asked.taken.is_empty() => return self.refused(address, &answer).await,
+                _ if answer.is_about_number() => {
+                    let left = to.iter().skip(number - 1);
+                    asked.later.extend(left.map(|address| (address.clone(), answer.text())));
+                    break;
+                }
                 // A mailbox is full (552) for now, whatever the class of its code says.
                 400..500 | 552 => asked.later.push(said),
                 500..600 => asked.refused.push(said),

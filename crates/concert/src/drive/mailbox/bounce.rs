@@ -13,6 +13,7 @@ use concert_store::Members;
 use concert_store::records::{Again, Effect, MailRow, Notice, Settled};
 
 use super::super::deliver::Ended;
+use super::super::partly::said_of;
 use super::super::{prove, responsible};
 use super::mass::{self, Mass};
 use crate::settings::Recipient;
@@ -49,15 +50,12 @@ pub(in crate::drive) async fn refused(site: &Site, ended: &[Ended]) -> Result<us
 /// after the text of the mail, without the address: that is about the only one it went to.
 fn refusal_of(address: &str, is_only: bool, reason: &str) -> Option<Failed> {
     let canonical = canonical(address);
-    let named = [address, &canonical]
-        .into_iter()
-        .find_map(|form| reason.split_once(&format!("{form}: ")).filter(|_| !form.is_empty()));
-    let said = match named {
-        Some((_, said)) => said,
-        None if is_only && !address.is_empty() && mail::is_about_address(reason) => reason,
+    let said = match [address, &canonical].into_iter().find_map(|form| said_of(form, reason)) {
+        Some(said) => said,
+        None if is_only && !address.is_empty() && mail::is_about_address(reason) => reason.split("; ").next()?,
         None => return None,
     };
-    let diagnostic = said.split("; ").next().unwrap_or_default().to_owned();
+    let diagnostic = said.to_owned();
     let (address, original, status) = (canonical, String::new(), String::new());
     Some(Failed { address, original, weight: mail::weight_of_answer(&diagnostic), status, diagnostic })
 }
@@ -154,6 +152,7 @@ mod tests {
         check("b@x.example", two, Some(Weight::Soft));
         check("c@x.example", two, None);
         check("", two, None);
+        check("a@x.example", "250 taken; refused: net-a@x.example: 550 5.1.1 no such user", None);
         check("a@x.example", "550 5.7.1 no mail from you", None);
         // After the text of a mail to several it is not said who is meant.
         check("a@x.example", "550 5.1.1 User unknown", None);
