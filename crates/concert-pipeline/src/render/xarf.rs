@@ -11,7 +11,7 @@
 //! `threat_type`, so that no document says more than was reported.
 
 use concert_model::json::write_plain;
-use concert_model::{Event, Field, Time, Value};
+use concert_model::{Event, Field, Time, Value, host};
 use serde_json::{Map, Value as Json, json};
 use url::Url;
 
@@ -68,8 +68,10 @@ impl<'a> Document<'a> {
     /// What every report has.
     fn begin(&mut self, item: &Item<'_>, teller: &Teller<'_>) {
         let id = self.event.row().id.to_string();
-        let domain = teller.mail.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let who = json!({ "org": cut(teller.name, NAME_CHARS_MAX), "contact": teller.mail, "domain": domain });
+        let (mailbox, domain) = teller.mail.rsplit_once('@').unwrap_or((teller.mail, ""));
+        let domain = host::domain(domain).unwrap_or(domain.into());
+        let contact = if domain.is_empty() { mailbox.to_owned() } else { format!("{mailbox}@{domain}") };
+        let who = json!({ "org": cut(teller.name, NAME_CHARS_MAX), "contact": contact, "domain": domain });
         let times = [Field::TIME_SOURCE, Field::TIME_OBSERVATION].into_iter().find_map(|field| self.event.time(field));
         let time = item.last_seen.or(times).unwrap_or(Time(0));
         let sources =
@@ -205,7 +207,7 @@ impl<'a> Document<'a> {
         if self.is_chosen(&Column::Field(Field::SOURCE_URL))
             && let Some(url) = self.plain(Field::SOURCE_URL)
         {
-            self.put(name, cut(&uri(&url), DESCRIPTION_CHARS_MAX));
+            self.put(name, uri(&url));
         }
     }
 
@@ -327,6 +329,19 @@ mod tests {
         ] {
             assert_eq!(is_domain(name), want, "{name}");
         }
+    }
+
+    #[test]
+    fn a_long_url_and_a_domain_of_any_letters_are_whole() {
+        let url = format!("http://a.example/{}ü", "a".repeat(2_000));
+        let given = format!("classification.type=phishing|source.url={url}");
+        let out = sample::write(&LISTED, &[&given], &Columns::default());
+        assert!(out.contains(&format!("\"url\":\"{}\"", uri(&url))), "{out}");
+        let (batch, mut out) = (sample::batch(&[LOGIN]), Vec::new());
+        let teller = Teller { name: "CERT Example", mail: "cert@bücher.example" };
+        (LISTED.write)(&sample::items(&batch), &Columns::default(), &teller, &mut out);
+        let want = r#"{"contact":"cert@xn--bcher-kva.example","domain":"xn--bcher-kva.example","org":"CERT Example"}"#;
+        assert!(String::from_utf8(out).unwrap().contains(want));
     }
 
     #[test]

@@ -8,10 +8,9 @@ use std::io::{Cursor, Read, Seek};
 use std::net::IpAddr;
 use std::sync::mpsc;
 
-use concert_model::address::is_below;
 use concert_model::{Batch, Event, Field, Kind, OpenEvent, Origin, Problem, Receipt, Reject, ReportId, Value};
 use concert_pipeline::enrich;
-use concert_pipeline::enrich::constituents::Constituents;
+use concert_pipeline::enrich::constituents::{Constituents, covers};
 use concert_pipeline::judge::Verdict;
 use concert_pipeline::mail::mask::Mask;
 use concert_pipeline::mail::writer;
@@ -233,7 +232,7 @@ fn mask_of(site: &Site, receipt: &Receipt, source: &mut dyn Source) -> Mask {
 fn keep_own(event: &mut OpenEvent<'_>, mask: &Mask, constituents: &Constituents) {
     let Some(name) = mask.own_name(&event.view()) else { return };
     let theirs = constituents.responsible(&event.view()).and_then(|found| constituents.party(found.party));
-    if theirs.is_some_and(|party| party.domains.iter().any(|domain| is_below(&name, &[domain.as_str()]))) {
+    if theirs.is_some_and(|party| party.domains.iter().any(|domain| covers(domain, &name))) {
         return;
     }
     for field in [Field::SOURCE_URL, Field::SOURCE_URLPATH, Field::SOURCE_FQDN] {

@@ -41,6 +41,7 @@ pub use claims::about;
 pub use file::{Against, COLUMNS, read_csv, read_csv_for, write_csv};
 pub use items::Wrong;
 pub use json::{read_json, read_json_for, write_json, write_ndjson};
+pub use names::{covers, stands_alone};
 pub(crate) use nobody::{nobodys, reserved_asn};
 
 /// Who is responsible, and why.

@@ -1,6 +1,7 @@
 //! Domains of all parties: the longest name that counts for a name or any above it.
 
 use concert_model::Party;
+use concert_model::address::is_below;
 use hashbrown::HashMap;
 
 use super::nobody::is_within_site;
@@ -18,6 +19,20 @@ enum Claim {
     Excluded(u32),
 }
 
+/// Whether a domain of a party stands for itself alone: the name of a host within a site, while what is below it may be a
+/// zone of the Internet.
+pub fn stands_alone(domain: &str) -> bool {
+    !domain.contains('.') && !is_within_site(domain)
+}
+
+/// Whether a domain of a party (`example.net`, `*.example.net` for the names below it alone) stands for a name.
+pub fn covers(domain: &str, name: &str) -> bool {
+    match domain.strip_prefix("*.") {
+        Some(above) => name != above && is_below(name, &[above]),
+        None => name == domain || !stands_alone(domain) && is_below(name, &[domain]),
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Names {
     claims: HashMap<String, Vec<Claim>>,
@@ -30,9 +45,7 @@ impl Names {
             for domain in &party.domains {
                 match domain.strip_prefix("*.") {
                     Some(above) => names.add(above, Claim::Below(number)),
-                    None if !domain.contains('.') && !is_within_site(domain) => {
-                        names.add(domain, Claim::Alone(number));
-                    }
+                    None if stands_alone(domain) => names.add(domain, Claim::Alone(number)),
                     None => names.add(domain, Claim::Whole(number)),
                 }
             }

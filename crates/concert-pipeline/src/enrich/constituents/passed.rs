@@ -4,7 +4,7 @@
 use concert_model::{Net, Party};
 
 use super::zones::country_of;
-use super::{ANYWHERE, By, Constituents, Found, Subject, without_star};
+use super::{ANYWHERE, By, Constituents, Found, Subject, covers, without_star};
 use crate::enrich::lookup::Lookup;
 
 impl Constituents {
@@ -66,8 +66,7 @@ impl Constituents {
         };
         let longest =
             |domains: &mut dyn Iterator<Item = &String>| domains.max_by_key(|one| without_star(one).len()).cloned();
-        let counts = |domain: &&String| !domain.starts_with("*.") || without_star(domain) != name;
-        let Some(own) = longest(&mut party.domains.iter().filter(holds).filter(counts)) else {
+        let Some(own) = longest(&mut party.domains.iter().filter(|domain| covers(domain, name))) else {
             let excluded = longest(&mut party.excluded_domains.iter().filter(holds));
             if let Some(by) = country_of(name).filter(|code| has_country(party, code)).map(By::Country) {
                 return match excluded {
@@ -76,7 +75,8 @@ impl Constituents {
                 };
             }
             if let Some(below) = longest(&mut party.domains.iter().filter(holds)) {
-                return Some(format!("domain {below} stands for the names below it alone"));
+                let what = if below.starts_with("*.") { "the names below it" } else { "that name" };
+                return Some(format!("domain {below} stands for {what} alone"));
             }
             let is_anywhere = party.countries.iter().any(|own| own == ANYWHERE);
             return first.filter(|_| is_anywhere).map(|first| self.instead(By::Anywhere, first));

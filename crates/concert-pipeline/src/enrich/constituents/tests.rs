@@ -438,7 +438,7 @@ fn flattened_networks_agree_with_a_slow_search() {
 #[test]
 fn who_has_a_country_answers_for_the_names_in_its_zone_that_nobody_claims() {
     let text = "party,prefixes,domains,countries\nFinns,,!own.fi,FI\nShop,,shop.fi *.star.fi,\nBritons,,,GB\n\
-        Others,!192.0.2.0/24,,FI\nRussians,,,RU\n";
+        Others,!192.0.2.0/24,,FI\nRussians,,,RU\nHost,,fileserver,\n";
     let (parties, problems) = read_csv("c.csv", text.as_bytes());
     assert_eq!(problems, []);
     let book = Constituents::new(parties);
@@ -446,6 +446,8 @@ fn who_has_a_country_answers_for_the_names_in_its_zone_that_nobody_claims() {
     for (value, want) in [
         ("www.bank.fi", "Finns by country FI"),
         ("fi", "nobody"),
+        ("fileserver", "Host by domain fileserver"),
+        ("www.fileserver", "nobody"),
         ("www.shop.fi", "Shop by domain shop.fi"),
         ("star.fi", "Finns by country FI"),
         ("www.own.fi", "Others by country FI"),
@@ -474,6 +476,7 @@ fn who_has_a_country_answers_for_the_names_in_its_zone_that_nobody_claims() {
     let shop = "country FI, but domain shop.fi of `Shop` decides";
     assert_eq!(passed("www.shop.fi"), [format!("Finns: {shop}"), format!("Others: {shop}")]);
     assert_eq!(passed("own.fi"), ["Finns: it excluded own.fi, so its country FI does not count"]);
+    assert_eq!(passed("www.fileserver"), ["Host: domain fileserver stands for that name alone"]);
     let star = "Shop: domain *.star.fi stands for the names below it alone";
     assert_eq!(passed("star.fi"), [star, "Others: country FI, but `Finns` with the same is listed first"]);
 }

@@ -11,7 +11,7 @@ use concert_model::address::{self, canonical};
 use concert_model::party::plain_name;
 use concert_model::problem::counted;
 use concert_model::{Contact, Net, Party, Problem, Time};
-use concert_pipeline::enrich::constituents::ANYWHERE;
+use concert_pipeline::enrich::constituents::{ANYWHERE, stands_alone};
 use concert_pipeline::group::schedule::When;
 use concert_pipeline::parse::country;
 use concert_pipeline::render;
@@ -340,7 +340,7 @@ pub(crate) fn remarks(constituents: &[Party]) -> Vec<Finding> {
     }
     let mut owners: BTreeMap<&str, &Party> = BTreeMap::new();
     for party in constituents {
-        for domain in &party.domains {
+        for domain in party.domains.iter().filter(|domain| !stands_alone(domain)) {
             owners.entry(domain.trim_start_matches("*.")).or_insert(party);
         }
     }
@@ -588,8 +588,8 @@ mod tests {
     #[test]
     fn what_lies_in_that_of_another_is_remarked_unless_it_is_excluded_there() {
         let text = "party,prefixes,domains\nA,192.0.2.0/24 !192.0.2.192/26,uni.example !lab.uni.example\n\
-            B,192.0.2.0/25 192.0.2.0/26 2001:db8::/32,cs.uni.example\nC,192.0.2.192/26,lab.uni.example\n\
-            D,192.0.2.4/30 198.51.100.0/24,*.x.cs.uni.example\n";
+            B,192.0.2.0/25 192.0.2.0/26 2001:db8::/32,cs.uni.example pc.fileserver\nC,192.0.2.192/26,lab.uni.example\n\
+            D,192.0.2.4/30 198.51.100.0/24,*.x.cs.uni.example\nE,,fileserver\n";
         let (parties, problems) = read_csv("c.csv", text.as_bytes());
         assert_eq!(problems, []);
         let told: Vec<String> =
