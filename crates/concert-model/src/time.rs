@@ -11,6 +11,9 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 pub struct Time(pub i64);
 
 const SECOND: i64 = 1_000_000;
+/// How far what was written may be ahead of the clock before that is taken for one that was wrong: clocks are set right by
+/// little now and then.
+const AHEAD_SECONDS_MAX: i64 = 300;
 /// Letters of `2026-11-22`.
 const DATE_BYTES: usize = 10;
 
@@ -35,6 +38,17 @@ impl Time {
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Time {
         Time(self.0.saturating_add(seconds.saturating_mul(SECOND)))
+    }
+
+    /// Whether this moment, which was now when it was written down, lies so far ahead that a clock must have been wrong.
+    pub fn is_ahead_of(self, now: Time) -> bool {
+        self > now.latest()
+    }
+
+    /// The last moment which, written down as what was now, is not of a clock that is ahead of this one.
+    #[must_use]
+    pub fn latest(self) -> Time {
+        self.plus_seconds(AHEAD_SECONDS_MAX)
     }
 
     /// As a `jiff` timestamp, for zones and calendars.

@@ -512,7 +512,7 @@ pub(crate) fn learned_at(until: Time) -> Time {
 async fn load_learned(store: &Store, responsible: &[Whom]) -> Result<(Arc<Constituents>, Option<Time>), Problem> {
     let since = learned_since();
     // What was learned while others were asked too is no longer wanted.
-    let mut learned = store.records.learned(since).await?;
+    let mut learned = store.records.learned(since, now().latest()).await?;
     learned.retain(|party| responsible.contains(&learn::told_by(party)));
     // Of two that were named for the same domain the first answers: rather the domain's own contact than its registrar's.
     learned.sort_by_key(|party| learn::told_by(party) != Whom::SecurityTxt);

@@ -449,6 +449,45 @@ async fn notices_to_the_same_people_go_in_one_mail_and_apart_when_that_is_too_la
     assert_eq!(told, 3 * (2 + 1 + 25));
 }
 
+/// The clock of a machine was ahead by more than a year, and is set right.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_clock_that_was_ahead_planned_waits_no_longer() {
+    let web = Web::start(None, |_| Answer::new(200, "taken")).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path();
+    let list = "[[feed]]\nname = \"list\"\nparser = \"ndjson\"\ncollect = { type = \"file\", path = \"list/\" }\n";
+    init(site);
+    fs::write(site.join("concert.toml"), format!("{list}{}", SETTINGS.replace("WEB", &web.url("/")))).unwrap();
+    let file = site.join("event").display().to_string();
+    fs::write(&file, "{\"source.ip\":\"192.0.2.1\"}\n").unwrap();
+    done(site, &["ingest", "--feed", "drop", &file]);
+    let store = concert_store::Store::open(&site.join("data")).await.unwrap();
+    let ahead = concert_model::Time(jiff::Timestamp::now().as_microsecond()).plus_seconds(400 * 86_400);
+    let tried: Vec<_> = rows(site, &["--state", "queued"])
+        .iter()
+        .map(|row| (row["id"].as_str().unwrap().to_owned(), "queued", ahead, "busy".to_owned()))
+        .collect();
+    assert_eq!(tried.len(), 2);
+    store.records.settle_notices(&tried, &[]).await.unwrap();
+    let state = |feed: &str| {
+        let listed = done(site, &["feed", "list", "--format", "ndjson"]);
+        let mut feeds = listed.lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+        feeds.find(|row| row["name"] == feed).unwrap()["state"].as_str().unwrap().to_owned()
+    };
+    store.records.feed_good("list", ahead).await.unwrap();
+    assert_eq!(state("list"), "waiting", "nobody knows when that was");
+    let now = concert_model::Time(jiff::Timestamp::now().as_microsecond());
+    store.records.feed_trouble("list", now, "no such folder").await.unwrap();
+    assert_eq!(state("list"), "trouble");
+    store.records.feed_good("list", now.plus_seconds(1)).await.unwrap();
+    store.records.feed_trouble("list", ahead, "no such folder").await.unwrap();
+    assert_eq!(state("list"), "good");
+    drop(store);
+    let running = Running::start(site);
+    until(|| rows(site, &["--state", "delivered"]).len() == 2, "both are tried again");
+    running.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_goes_in_one_mail_with_what_is_gathered_for_the_same_moment() {
     let smtp = SmtpServer::start().await.unwrap();

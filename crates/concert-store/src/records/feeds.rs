@@ -20,6 +20,17 @@ pub struct FeedHealth {
 }
 
 impl FeedHealth {
+    /// What of this was written by a clock that shows what this one does: a moment yet to come says nothing of how the
+    /// feed does now.
+    pub fn by(self, now: Time) -> Self {
+        let last_error = self.last_error.filter(|error| !error.is_ahead_of(now));
+        Self {
+            last_good: self.last_good.filter(|good| !good.is_ahead_of(now)),
+            last_error,
+            error: if last_error.is_some() { self.error } else { String::new() },
+        }
+    }
+
     /// This, and what else is known of the same feed; the newer word counts.
     pub fn and(self, other: Self) -> Self {
         let error = if other.last_error > self.last_error { other.error } else { self.error };
@@ -42,7 +53,7 @@ pub struct FeedCounts {
     pub failed: u64,
     /// What came of them.
     pub counts: Counts,
-    /// When the last one came.
+    /// When the last one came, but for those that a clock which was ahead says came later than now.
     pub last_report: Option<Time>,
     /// Why nothing was read from the last one that was processed and not empty; empty when something was.
     pub last_refusal: String,
@@ -196,15 +207,16 @@ impl Records {
     }
 
     /// Totals of every feed that has reports.
-    pub async fn feed_counts(&self) -> Result<BTreeMap<String, FeedCounts>, Problem> {
+    pub async fn feed_counts(&self, now: Time) -> Result<BTreeMap<String, FeedCounts>, Problem> {
         // What the newest report says of which anything was read or refused. One without bytes says nothing.
         let rows = sqlx::query(
             "SELECT feed, count(*) AS reports, sum(state = 'waiting') AS waiting, sum(state = 'failed') AS failed,
              sum(rows) AS rows, sum(events) AS events, sum(duplicates) AS duplicates, sum(rejects) AS rejects,
-             sum(dropped) AS dropped, sum(notices) AS notices, max(received) AS last,
-             max(CASE WHEN bytes > 0 AND state <> 'waiting' THEN printf('%020d', received) || reason END) AS said
+             sum(dropped) AS dropped, sum(notices) AS notices, max(CASE WHEN received <= ?1 THEN received END) AS last,
+             max(CASE WHEN bytes > 0 AND state <> 'waiting' AND received <= ?1 THEN printf('%020d', received) || reason END) AS said
              FROM report GROUP BY feed",
         )
+        .bind(now.latest().0)
         .fetch_all(self.pool())
         .await
         .map_err(trouble)?;
@@ -308,4 +320,28 @@ pub(crate) async fn count_hour(
     .await
     .map_err(trouble)
     .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Writer;
+    use crate::writer::tests::{DAY, receipt, site, write};
+
+    #[tokio::test]
+    async fn reports_of_a_clock_that_was_ahead_are_not_the_last_ones() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        write(&mut writer, "one", 0, 3).await;
+        write(&mut writer, "two", 3, 5).await;
+        let now = receipt("one").received.plus_seconds(60);
+        let ahead = now.plus_seconds(400 * 86_400);
+        let sql = "UPDATE report SET received = ?1, reason = 'not read' WHERE file_name = 'two'";
+        sqlx::query(sql).bind(ahead.0).execute(store.records.pool()).await.unwrap();
+        let last = async |now| {
+            let counts = store.records.feed_counts(now).await.unwrap().remove("drop").unwrap();
+            (counts.reports, counts.last_report, counts.last_refusal)
+        };
+        assert_eq!(last(now).await, (2, Some(receipt("one").received), String::new()));
+        assert_eq!(last(ahead).await, (2, Some(ahead), "not read".to_owned()));
+    }
 }

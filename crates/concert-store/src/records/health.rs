@@ -174,9 +174,10 @@ impl Records {
     /// answered is left out. Gives the number of messages.
     pub async fn ask_for_proof(&self, proofs: &[Proof], home: &Home, now: Time) -> Result<u64, Problem> {
         let (mut change, mut asked) = (self.change().await?, 0);
-        sqlx::query("UPDATE contact_proof SET settled = ?1 WHERE settled IS NULL AND asked < ?2")
+        sqlx::query("UPDATE contact_proof SET settled = ?1 WHERE settled IS NULL AND (asked < ?2 OR asked > ?3)")
             .bind(now.0)
             .bind(now.plus_seconds(-PROOF_SECONDS_MAX).0)
+            .bind(now.latest().0)
             .execute(&mut *change)
             .await
             .map_err(trouble)?;

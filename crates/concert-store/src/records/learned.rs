@@ -16,10 +16,11 @@ use super::{Change, Records, trouble};
 const ANSWERS_MAX: i64 = 100_000;
 
 impl Records {
-    /// Whom answers since a moment name. Networks and domains of the same party with the same mailboxes are told together.
-    pub async fn learned(&self, since: Time) -> Result<Vec<Party>, Problem> {
-        let sql = "SELECT party AS name, body FROM learned WHERE learned >= ?1 ORDER BY learned DESC, network";
-        let rows = sqlx::query(sql).bind(since.0).fetch_all(self.pool()).await.map_err(trouble)?;
+    /// Whom answers name that came between two moments. Networks and domains of the same party with the same mailboxes are told together.
+    pub async fn learned(&self, since: Time, until: Time) -> Result<Vec<Party>, Problem> {
+        let sql =
+            "SELECT party AS name, body FROM learned WHERE learned BETWEEN ?1 AND ?2 ORDER BY learned DESC, network";
+        let rows = sqlx::query(sql).bind(since.0).bind(until.0).fetch_all(self.pool()).await.map_err(trouble)?;
         let mut known: BTreeMap<String, Party> = BTreeMap::new();
         for row in &rows {
             let mut party = read_party(row)?;
@@ -132,7 +133,7 @@ mod tests {
         records.learn(&[other], Time(20)).await.unwrap();
         assert_eq!(records.parties_import().await.unwrap(), 2);
         let told = async |since| {
-            let learned = records.learned(Time(since)).await.unwrap();
+            let learned = records.learned(Time(since), Time(99)).await.unwrap();
             let told = |party: &Party| (party.name.clone(), party.prefixes.len(), party.contacts[0].mail.clone());
             learned.iter().map(told).collect::<Vec<_>>()
         };
@@ -141,6 +142,8 @@ mod tests {
         assert_eq!((first(0).await, first(11).await, first(21).await), (Some(Time(10)), Some(Time(20)), None));
         assert_eq!(told(0).await, [a(2), ("B".into(), 1, "b@b.example".into())]);
         assert_eq!(told(11).await, [a(1)]);
+        // What only a clock that was ahead can have been told.
+        assert_eq!(records.learned(Time(0), Time(9)).await.unwrap(), []);
         // The network went to another.
         records.learn(&[party("C", "192.0.2.0/24", "c@c.example")], Time(30)).await.unwrap();
         assert_eq!(told(11).await, [a(1), ("C".into(), 1, "c@c.example".into())]);
@@ -158,7 +161,7 @@ mod tests {
             records.learn(&[party("A (RDAP H1)", net, mail)], Time(at)).await.unwrap();
         };
         let told = async || {
-            let learned = records.learned(Time(0)).await.unwrap();
+            let learned = records.learned(Time(0), Time(99)).await.unwrap();
             let told = |party: &Party| (party.name.clone(), party.prefixes.len(), party.contacts[0].mail.clone());
             learned.iter().map(told).collect::<Vec<_>>()
         };

@@ -288,6 +288,15 @@ impl Records {
         Ok(rows.iter().map(with_members).collect())
     }
 
+    /// Makes due now what waits for a moment that a clock gave it which was ahead: what was made later than now and was not
+    /// tried yet, and what was put off by an attempt for longer than attempts ever are. Gives how many those are.
+    pub async fn catch_up_notices(&self, wait_seconds_max: i64, now: Time) -> Result<u64, Problem> {
+        let sql = "UPDATE notice SET due = ?1 WHERE state = 'queued' AND due > ?1
+             AND (tries = 0 AND made > ?2 OR tries > 0 AND due > ?3)";
+        let query = sqlx::query(sql).bind(now.0).bind(now.latest().0).bind(now.plus_seconds(wait_seconds_max).0);
+        Ok(query.execute(self.changes()).await.map_err(trouble)?.rows_affected())
+    }
+
     /// The exact bytes of a notice, compressed, if they were composed.
     pub async fn notice_bytes(&self, id: &str) -> Result<Option<Vec<u8>>, Problem> {
         let packed: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM notice_bytes WHERE id = ?1")
@@ -329,10 +338,10 @@ impl Records {
         }
         for (id, state, time, reason) in ended {
             let when = if *state == "delivered" { "delivered" } else { "due" };
-            // The notice itself, then those it carries.
+            // The notice itself, then those it carries. One that a clock which was ahead began to send is given up in time.
             for whose in ["id = ?1", "within = ?1 AND within <> ''"] {
                 let sql = format!(
-                    "UPDATE notice SET state = ?2, {when} = ?3, reason = ?4, attempts = attempts + 1, tries = tries + 1 WHERE {whose}"
+                    "UPDATE notice SET state = ?2, {when} = ?3, reason = ?4, since = min(since, ?3), attempts = attempts + 1, tries = tries + 1 WHERE {whose}"
                 );
                 sqlx::query(AssertSqlSafe(sql))
                     .bind(id)
@@ -488,6 +497,42 @@ mod tests {
             records.settle_notices(&[(made.id.clone(), "delivered", made.due, reason.into())], &[]).await.unwrap();
             assert_eq!(records.proofs_asked().await.unwrap().len(), want, "{reason}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_moment_that_only_another_clock_gave_is_due_now() {
+        const RETRY: i64 = 86_400;
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        write(&mut writer, "one", 0, 3).await;
+        let records = &store.records;
+        let made = records.notices(&NoticeFilter::default()).await.unwrap().remove(0);
+        let now = made.made.plus_seconds(1000);
+        // When it was made, how often it was tried, and when it is due, from now; and whether that holds.
+        for (age, tries, due, holds) in [
+            (-1000, 0, 400 * RETRY, true),
+            (299, 0, RETRY, true),
+            (301, 0, RETRY, false),
+            (400 * RETRY, 0, 400 * RETRY, false),
+            (400 * RETRY, 1, 60, true),
+            (-1000, 1, RETRY, true),
+            (-1000, 1, RETRY + 1, false),
+        ] {
+            sqlx::query("UPDATE notice SET made = ?1, tries = ?2, due = ?3, since = ?3")
+                .bind(now.plus_seconds(age).0)
+                .bind(tries)
+                .bind(now.plus_seconds(due).0)
+                .execute(records.pool())
+                .await
+                .unwrap();
+            let moved = records.catch_up_notices(RETRY, now).await.unwrap();
+            let found = records.notices_due(now, &Way::Any, 9).await.unwrap().len();
+            assert_eq!((moved == 0, found == 0), (holds, holds), "{age} {tries} {due}");
+        }
+        // What a clock that was ahead began to send is given up as long after it as anything else.
+        let later = now.plus_seconds(60);
+        records.settle_notices(&[(made.id.clone(), "queued", later, "busy".into())], &[]).await.unwrap();
+        assert_eq!(records.notice(&made.id).await.unwrap().unwrap().0.since, later);
     }
 
     #[tokio::test]

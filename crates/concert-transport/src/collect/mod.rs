@@ -110,7 +110,9 @@ impl Told {
     pub fn say(&self, intake: &dyn Intake, feed: &str, health: Health) {
         let now = intake.now();
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let fresh = last.as_ref().is_some_and(|(before, at)| *before == health && now < at.plus_seconds(60));
+        // A clock that is set back must not make it silent.
+        let is_fresh = |at: Time| (at..at.plus_seconds(60)).contains(&now);
+        let fresh = last.as_ref().is_some_and(|(before, at)| *before == health && is_fresh(*at));
         if fresh {
             return;
         }
@@ -131,6 +133,16 @@ mod tests {
         assert_eq!(pauses, [5, 10, 12, 12]);
         backoff.reset();
         assert_eq!(backoff.pause().as_secs(), 5);
+    }
+
+    #[test]
+    fn how_a_feed_does_is_said_once_a_minute_also_after_the_clock_was_set_back() {
+        let (memory, told) = (crate::memory::Memory::default(), Told::default());
+        for (seconds, want) in [(0, 1), (0, 1), (59, 1), (2, 2), (-86_400, 3), (0, 3)] {
+            memory.pass(seconds);
+            told.say(&memory, "feed", Health::Good);
+            assert_eq!(memory.health().len(), want, "{seconds}");
+        }
     }
 
     #[test]

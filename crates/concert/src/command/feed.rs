@@ -142,7 +142,7 @@ impl Row {
 
 /// Every feed, or one.
 async fn rows(store: &Store, settings: &Settings, only: Option<&str>) -> Result<Vec<Row>, Failure> {
-    let mut counts = store.records.feed_counts().await?;
+    let mut counts = store.records.feed_counts(wire::now()).await?;
     let shown = feeds(settings, &store.records, &BTreeMap::new(), wire::now()).await?.into_iter();
     let shown = shown.filter(|feed| only.is_none_or(|name| feed.name == name));
     // Where nothing can be kept, whoever collects cannot write that down either.

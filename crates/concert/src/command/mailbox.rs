@@ -222,7 +222,7 @@ async fn counts(rows: &LongRows, store: &Store) -> Result<Exit, Failure> {
         table.row(&[json!(state), text_or_null(&kind), text_or_null(&doubt), json!(count)])?;
     }
     table.finish()?;
-    let health = store.records.feed_health().await?.remove(MAILBOX).unwrap_or_default();
+    let health = store.records.feed_health().await?.remove(MAILBOX).unwrap_or_default().by(wire::now());
     if health.last_error > health.last_good {
         tracing::warn!("the mailbox cannot be read: {}", health.error);
     }

@@ -13,10 +13,12 @@ use super::lane::Lane;
 use super::partly;
 use super::split::TooLarge;
 use crate::settings::MAIL;
-use crate::wire::Site;
+use crate::wire::{self, Site};
 
 /// Waits between attempts, in seconds; the last one repeats.
 const WAITS_SECONDS: [i64; 7] = [60, 300, 900, 3600, 7200, 14_400, 28_800];
+/// Longest wait that a peer may ask for.
+const WAIT_SECONDS_MAX: i64 = 86_400;
 /// A peer is believed so often that a short wait is enough.
 const ASKED_TIMES: usize = 4;
 /// After this long without success a notice has failed and a person must look.
@@ -75,9 +77,19 @@ pub fn ways(site: &Site) -> Vec<Way> {
     names.into_iter().map(Way::Named).chain([rest]).collect()
 }
 
+/// Has what a clock that was ahead planned for later than it ever is wait no longer.
+pub(super) async fn catch_up(site: &Site) -> Result<(), Problem> {
+    let notices = site.store.records.catch_up_notices(WAIT_SECONDS_MAX, wire::now()).await?;
+    if notices > 0 {
+        tracing::warn!(notices, "notices that were planned by a clock that was ahead are due now");
+    }
+    Ok(())
+}
+
 /// Sends everything due, one attempt each. What a contact refused goes to the next one in order at once, which may go by
 /// another way.
 pub async fn send_due(site: &Arc<Site>) -> Result<Sent, Problem> {
+    catch_up(site).await?;
     let mut all = Sent::default();
     for _ in 0..ROUNDS_MAX {
         let lanes = ways(site).into_iter().map(|way| Lane::new(Arc::clone(site), way).send_due());
@@ -182,7 +194,8 @@ pub(super) fn judge(notice: &Notice, outcome: Outcome, now: Time) -> Ended {
     let planned = WAITS_SECONDS.get(step).copied().unwrap_or(3600);
     // A peer that says the same short time again and again is asked more and more rarely all the same.
     let least = step.checked_sub(ASKED_TIMES).and_then(|at| WAITS_SECONDS.get(at)).copied().unwrap_or(1);
-    let wait = wait.and_then(|wait| i64::try_from(wait).ok()).map_or(planned, |asked| asked.clamp(least, 86_400));
+    let wait =
+        wait.and_then(|wait| i64::try_from(wait).ok()).map_or(planned, |asked| asked.clamp(least, WAIT_SECONDS_MAX));
     tracing::warn!(
         notice = notice.id,
         via = notice.via,

@@ -349,10 +349,14 @@ pub async fn tidy_at_end(site: &Site, worker: &mut Worker) -> Result<(), Problem
     Ok(())
 }
 
-/// Keeps files few and removes what is too old, on a thread of its own beside everything else.
+/// Keeps files few and removes what is too old, on a thread of its own beside everything else; and looks whether the clock
+/// was set back.
 async fn keep_tidy(site: Arc<Site>, stop: CancellationToken) -> Result<(), Problem> {
     let mut upkeep = upkeep(&site);
     while !stop.is_cancelled() {
+        if let Err(problem) = deliver::catch_up(&site).await {
+            tracing::warn!("{problem}");
+        }
         let handle = tokio::runtime::Handle::current();
         let round = tokio::task::spawn_blocking(move || {
             if let Err(problem) = handle.block_on(tidy_files(&mut upkeep)) {

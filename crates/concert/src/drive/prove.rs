@@ -133,8 +133,9 @@ pub(super) async fn ask_due(site: &Site) -> Result<u64, Problem> {
     }
 }
 
+/// Whether something is so long ago. What seems yet to come was written while the clock was ahead, and is as good as never.
 fn is_past(moment: Time, now: Time, span: Duration) -> bool {
-    moment.plus_seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX / 2_000_000)) <= now
+    moment.is_ahead_of(now) || moment.plus_seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX / 2_000_000)) <= now
 }
 
 /// A suspended contact is not asked by itself: it bounced, and a person must look.

@@ -125,9 +125,6 @@ pub async fn made_anew(incidents: &Incidents) -> Result<(), Problem> {
     Ok(())
 }
 
-/// How far numbers and times of entries may be ahead of the clock of this machine, in seconds, before it is told.
-const AHEAD_SECONDS_MAX: i64 = 300;
-
 /// What to tell where the newest entry of all incidents is ahead of the clock: it was wrong when that was written, or is
 /// wrong now.
 pub async fn ahead(store: &Store, now: Time) -> Result<Option<Problem>, Problem> {
@@ -138,7 +135,7 @@ pub async fn ahead(store: &Store, now: Time) -> Result<Option<Problem>, Problem>
 /// The same of what was written at a moment.
 pub fn ahead_of(what: &str, written: Time, now: Time) -> Option<Problem> {
     let seconds = written.seconds().saturating_sub(now.seconds());
-    (seconds > AHEAD_SECONDS_MAX).then(|| {
+    written.is_ahead_of(now).then(|| {
         let hint = "the clock of this machine was ahead then, or is behind now; until then entries of that incident get this time, and what is due so long after one of them is due later";
         Problem::new(format!("{what} is of {written}, which is {} from now", span(seconds))).hint(hint)
     })

@@ -15,7 +15,7 @@ type Values = Vec<(Vec<(&'static str, String)>, f64)>;
 
 /// All of them, but for those of feeds of which the person may not know; nothing where the records cannot be read.
 pub(super) async fn of(site: &Site, overview: &Overview, person: &Person) -> Vec<Metric> {
-    let Ok(mut counts) = site.store.records.feed_counts().await else { return Vec::new() };
+    let Ok(mut counts) = site.store.records.feed_counts(wire::now()).await else { return Vec::new() };
     counts.retain(|feed, _| site.settings.shows_feed(feed, person));
     let of = |pick: fn(&FeedCounts) -> u64| -> Values {
         counts.iter().map(|(feed, counts)| (vec![("feed", feed.clone())], number(pick(counts)))).collect()

@@ -63,17 +63,17 @@ pub(super) async fn overview(site: &Site, said: &Said) -> Result<Overview, Probl
         notice_counts: notice_counts(site).await?,
         stuck: stuck.map(|(notice, count)| Stuck { newest: notice_row(notice, &all, &book), count }).collect(),
         held: held.map(|row| HeldMail { number: row.seq, kind: row.kind, reason: row.reason }).collect(),
-        mailbox: mailbox(site, &health, said).filter(is_in_trouble).map(|health| health.error),
+        mailbox: mailbox(site, &health, said, now).filter(is_in_trouble).map(|health| health.error),
         gaps: gaps.into_iter().map(|(feed, from, to, reason)| GapRow { feed, from, to, reason }).collect(),
         paused: site.settings.collecting.paused,
     })
 }
 
 /// How the mailbox of answers does, where there is one.
-fn mailbox(site: &Site, health: &BTreeMap<String, FeedHealth>, said: &Said) -> Option<FeedHealth> {
+fn mailbox(site: &Site, health: &BTreeMap<String, FeedHealth>, said: &Said, now: Time) -> Option<FeedHealth> {
     site.settings.mailbox.as_ref()?;
     let known = health.get(MAILBOX).cloned().unwrap_or_default();
-    Some(known.and(said.get(MAILBOX).cloned().unwrap_or_default()))
+    Some(known.by(now).and(said.get(MAILBOX).cloned().unwrap_or_default().by(now)))
 }
 
 /// Whether the last look went wrong.
@@ -97,7 +97,7 @@ async fn feeds_of(
     (health, said): (&BTreeMap<String, FeedHealth>, &Said),
     now: Time,
 ) -> Result<Vec<Feed>, Problem> {
-    let counts = records.feed_counts().await?;
+    let counts = records.feed_counts(now).await?;
     let days = records.feed_days(now.seconds().div_euclid(3600), DAYS_LEARNED).await?;
     let gaps = records.gaps(GAPS_OF_FEEDS).await?;
     let fetching = records.recall_all(FETCHING).await?;
@@ -109,8 +109,8 @@ async fn feeds_of(
         windows.insert(feed.name.as_str(), (events, seconds));
     }
     let feeds = settings.feeds.iter().map(|feed| {
-        let health = health.get(&feed.name).cloned().unwrap_or_default();
-        let health = health.and(said.get(&feed.name).cloned().unwrap_or_default());
+        let health = health.get(&feed.name).cloned().unwrap_or_default().by(now);
+        let health = health.and(said.get(&feed.name).cloned().unwrap_or_default().by(now));
         let counts = counts.get(&feed.name).cloned().unwrap_or_default();
         let days = days.get(&feed.name);
         let last_good = health.last_good.max(counts.last_report);

@@ -57,7 +57,7 @@ impl Writer {
         self.trace_reports(&mut traces).await?;
         self.trace_notices(&mut traces).await?;
         let records = &self.store().records;
-        let mut parties = records.learned(Time(0)).await?;
+        let mut parties = records.learned(Time(0), Time(i64::MAX)).await?;
         for which in Parties::ALL {
             parties.extend(records.parties(which).await?);
         }

@@ -77,6 +77,12 @@ struct Failure {
     not_before: Option<Time>,
 }
 
+/// Another attempt after one that failed. It holds as long as the clock is not set back before the moment it was planned at.
+struct Retry {
+    since: Time,
+    at: Time,
+}
+
 impl From<String> for Failure {
     fn from(why: String) -> Self {
         Failure { why, not_before: None }
@@ -354,10 +360,11 @@ impl Collector for Http {
     async fn run(&self, intake: &dyn Intake, stop: CancellationToken) {
         let mut state = self.recall(intake).await;
         let mut backoff = Backoff::new(PAUSES.0.min(self.every), PAUSES.1.max(self.every));
-        let mut retry_at = None;
+        let mut retry = None::<Retry>;
         while !stop.is_cancelled() {
             let now = intake.now();
-            let due = retry_at.unwrap_or_else(|| state.due(self.every, now));
+            let planned = retry.as_ref().filter(|retry| retry.since <= now);
+            let due = planned.map_or_else(|| state.due(self.every, now), |retry| retry.at);
             if due > now {
                 let wanted = Duration::from_micros(u64::try_from(due.0 - now.0).unwrap_or(0));
                 if !wait(&stop, wanted.min(LOOK_AGAIN)).await {
@@ -370,14 +377,16 @@ impl Collector for Http {
                 () = stop.cancelled() => return,
                 outcome = self.fetch_and_tell(intake, &mut state) => outcome,
             };
-            retry_at = match outcome {
+            retry = match outcome {
                 Ok(()) => {
                     backoff.reset();
                     None
                 }
                 Err(failure) => {
                     let pause = i64::try_from(backoff.pause().as_micros()).unwrap_or(i64::MAX);
-                    Some(failure.not_before.unwrap_or(Time(intake.now().0.saturating_add(pause))))
+                    let since = intake.now();
+                    let at = failure.not_before.unwrap_or(Time(since.0.saturating_add(pause)));
+                    Some(Retry { since, at })
                 }
             };
         }
@@ -385,7 +394,7 @@ impl Collector for Http {
 
     async fn once(&self, intake: &dyn Intake) -> Result<(), String> {
         let mut state = self.recall(intake).await;
-        if let Some(moment) = state.not_before.filter(|moment| *moment > intake.now()) {
+        if let Some(moment) = state.rests_until(intake.now()) {
             return Err(format!("the server asked to wait until {moment}"));
         }
         self.fetch_and_tell(intake, &mut state).await.map_err(|failure| failure.why)

@@ -5,6 +5,8 @@ use std::time::Duration;
 use concert_model::Time;
 use serde_json::{Value, json};
 
+use crate::net::web::RETRY_AFTER_MAX;
+
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     /// Address the rest is about; the date in it may move on.
@@ -66,12 +68,17 @@ impl State {
         (self.at, self.not_before, self.planned) = (Some(now), None, None);
     }
 
-    /// When the next fetch is due. A moment that a clock set back has put into the future does not
-    /// hold it up for longer than usual.
+    /// When the next fetch is due. One that seems to be still to come was made while the clock was ahead, and says nothing
+    /// of when it was.
     pub(super) fn due(&self, every: Duration, now: Time) -> Time {
         let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX);
-        let next = self.at.map_or(now, |at| Time(at.min(now).0.saturating_add(every)));
-        next.max(self.not_before.unwrap_or(next))
+        let next = self.at.filter(|at| *at <= now).map_or(now, |at| Time(at.0.saturating_add(every)));
+        next.max(self.rests_until(now).unwrap_or(next))
+    }
+
+    /// Until when the server asked not to be asked. What it cannot have asked for was worked out while the clock was ahead.
+    pub(super) fn rests_until(&self, now: Time) -> Option<Time> {
+        self.not_before.filter(|moment| (now..=now.plus_seconds(RETRY_AFTER_MAX)).contains(moment))
     }
 }
 
@@ -104,6 +111,22 @@ mod tests {
         assert_eq!(due(None, None, 1000), 1000);
         assert_eq!(due(Some(950), None, 1000), 1050);
         assert_eq!(due(Some(950), Some(2000), 1000), 2000);
-        assert_eq!(due(Some(9000), None, 1000), 1100);
+    }
+
+    #[test]
+    fn what_was_planned_by_a_clock_that_was_ahead_holds_nothing_up() {
+        const DAY: i64 = 86_400;
+        let due = |at: Option<i64>, not_before: Option<i64>| {
+            let now = Time(0).plus_seconds(1000 * DAY);
+            let moment = |seconds| now.plus_seconds(seconds);
+            let state = State { at: at.map(moment), not_before: not_before.map(moment), ..State::default() };
+            state.due(Duration::from_secs(3600), now).seconds() - now.seconds()
+        };
+        assert_eq!(due(Some(-600), None), 3000);
+        assert_eq!(due(Some(1), None), 0);
+        assert_eq!(due(Some(90 * DAY), None), 0);
+        assert_eq!(due(Some(-600), Some(DAY)), DAY);
+        assert_eq!(due(Some(-600), Some(DAY + 1)), 3000);
+        assert_eq!(due(Some(90 * DAY), Some(91 * DAY)), 0);
     }
 }

@@ -214,6 +214,30 @@ async fn a_running_feed_goes_on_after_trouble_and_a_restart_does_not_fetch_early
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_keeps_no_list_from_being_fetched() {
+    let web = serving(vec![Answer::new(200, LIST), Answer::new(500, "")]).await;
+    let memory = Arc::new(Memory::default());
+    of(&web, "").once(&*memory).await.unwrap();
+    memory.pass(-30 * 86_400);
+    let feed = of(&web, "every = \"1h\"");
+    assert_eq!(feed.rests_until(&*memory).await, None);
+    let (given, stop) = (Arc::clone(&memory), tokio_util::sync::CancellationToken::new());
+    let told = stop.clone();
+    let task = tokio::spawn(async move { feed.run(&*given, told).await });
+    // The attempt that fails is made at once, and its pause holds.
+    let failed = async {
+        while web.requests().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), failed).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(web.requests().len(), 2);
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
 async fn credentials_are_sent_and_not_passed_on_to_another_server() {
     let other = serving(vec![Answer::new(200, LIST)]).await;
     let target = other.url("/elsewhere");

@@ -64,6 +64,8 @@ impl Waiting {
         let wait = WAIT_SECONDS.0.saturating_mul(1 << known.attempts.min(10)).min(WAIT_SECONDS.1);
         (known.next, known.attempts, known.why) =
             (now.plus_seconds(wait), known.attempts.saturating_add(1), why.to_owned());
+        // What a clock that was ahead wrote down is given up a day from now, and not a day from then.
+        known.since = known.since.min(now);
         let since = known.since;
         while self.0.len() > MAILS_MAX {
             let oldest = self.0.iter().min_by_key(|(_, mail)| mail.since).map(|(name, _)| name.clone());

@@ -18,7 +18,7 @@ use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::registry::{self, Opened};
 use crate::settings::Settings;
-use crate::wire::learned_since;
+use crate::wire::{learned_since, now};
 
 /// Show all that is known of a party: of a constituent, a team, or whom registries name.
 #[derive(clap::Args)]
@@ -93,7 +93,8 @@ pub(crate) async fn find(name: &str, store: &Store, data: &Path, reach: &Reach) 
             return Ok(Some(Found { party, part, registry: String::new() }));
         }
     }
-    let learned = store.records.learned(learned_since()).await?.into_iter().find(|party| party.name == name);
+    let learned =
+        store.records.learned(learned_since(), now().latest()).await?.into_iter().find(|party| party.name == name);
     if let Some(party) = learned {
         return Ok(Some(Found { party, part: "rdap", registry: String::new() }));
     }

@@ -12,7 +12,7 @@ use concert_store::records::{Notice, NoticeFilter, ReportRow};
 
 use super::peers::Peers;
 use crate::problems::Failure;
-use crate::wire::Site;
+use crate::wire::{self, Site};
 
 /// Keys named in a line; the rest is counted.
 const KEYS_MAX: usize = 4;
@@ -162,7 +162,7 @@ impl Show {
     }
 
     async fn feeds(&self, site: &Site) -> Result<(), Failure> {
-        let counts = site.store.records.feed_counts().await.map_err(Failure::outside)?;
+        let counts = site.store.records.feed_counts(wire::now()).await.map_err(Failure::outside)?;
         self.heading("What came in");
         let mut rows =
             vec![["feed", "way in", "reports", "events", "duplicates", "dropped", "rejects"].map(str::to_owned)];
@@ -276,7 +276,7 @@ impl Seen {
 /// What is still to come, if anything is.
 pub(super) async fn lacking(site: &Site) -> Result<Option<String>, Failure> {
     let records = &site.store.records;
-    let counts = records.feed_counts().await.map_err(Failure::outside)?;
+    let counts = records.feed_counts(wire::now()).await.map_err(Failure::outside)?;
     for feed in &site.settings.feeds {
         // The list is fetched twice: as it is first, and grown.
         let wanted = if feed.collect.kind() == "http" { 2 } else { 1 };
