@@ -22,6 +22,8 @@ const LINE_BYTES_MAX: u64 = 8192;
 struct Mail {
     bytes: Vec<u8>,
     flags: Vec<String>,
+    /// Its bytes are lost, as on a server with a damaged store.
+    is_bodiless: bool,
 }
 
 struct Shared {
@@ -74,7 +76,17 @@ impl ImapServer {
 
     /// Puts a mail into the folder.
     pub fn deliver(&self, mail: &[u8]) {
-        self.shared.mails().push(Mail { bytes: mail.to_vec(), flags: Vec::new() });
+        self.shared.mails().push(Mail { bytes: mail.to_vec(), ..Mail::default() });
+    }
+
+    /// Puts a mail into the folder that is listed and of which no bytes are given, until it is mended.
+    pub fn deliver_bodiless(&self, mail: &[u8]) {
+        self.shared.mails().push(Mail { bytes: mail.to_vec(), is_bodiless: true, ..Mail::default() });
+    }
+
+    /// Gives the bytes of all mails from now on.
+    pub fn mend(&self) {
+        self.shared.mails().iter_mut().for_each(|mail| mail.is_bodiless = false);
     }
 
     /// The flags of each mail, in the order they were delivered.
@@ -201,7 +213,9 @@ impl Session<'_> {
             if wanted.contains("FLAGS") {
                 head.push_str(&format!(" FLAGS ({})", mail.flags.join(" ")));
             }
-            if wanted.contains("BODY.PEEK[]") {
+            if wanted.contains("BODY.PEEK[]") && mail.is_bodiless {
+                head.push_str(" BODY[] NIL");
+            } else if wanted.contains("BODY.PEEK[]") {
                 head.push_str(&format!(" BODY[] {{{}}}\r\n", mail.bytes.len()));
                 out.extend_from_slice(head.as_bytes());
                 out.extend_from_slice(&mail.bytes);

@@ -4,7 +4,8 @@
 //! or deleted only when that is durable. New mail is told by the server where it can (IDLE). Links
 //! to the hosts in `links` are fetched, each for itself, and are reports of their own; a mail of which some
 //! cannot be fetched stays unmarked and is tried again for a day, see `waiting.rs`. A message larger than
-//! `limits.report` is flagged, left alone and told; where its beginning is kept, it is marked like the others. A
+//! `limits.report` is flagged, left alone and told; where its beginning is kept, it is marked like the others. So is one of
+//! which the server gives no body, which is looked at again with every round. A
 //! server that will not mark or move one keeps no other from being read.
 
 #[cfg(feature = "fuzzing")]
@@ -27,7 +28,7 @@ use mail_parser::{Message, MessageParser};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use self::session::{Entry, Limits, Session};
+use self::session::{Entry, Fetched, Limits, Session};
 use self::waiting::Waiting;
 use super::{Backoff, Listed, Setup, Told, wait};
 use crate::net::web::{self, Ask, Web};
@@ -53,6 +54,8 @@ const IDLE_MAX: Duration = Duration::from_secs(28 * 60);
 const LINKS: &str = "links";
 /// Links of one mail that fail before the others wait for the next attempt.
 const FAILED_LINKS_MAX: usize = 10;
+/// Messages without a body that are named.
+const SHOWN_UIDS_MAX: usize = 10;
 /// Links that a gap names.
 const SHOWN_LINKS_MAX: usize = 20;
 /// First and last pause before connecting again.
@@ -222,17 +225,18 @@ impl Imap {
         uids.sort_by_key(|uid| (known.failed.contains(uid), *uid));
         let mut round = Round { more: uids.len() > MESSAGES_MAX, trouble: None };
         uids.truncate(MESSAGES_MAX);
-        let (mut taken, mut too_large) = (0, 0);
+        let (mut taken, mut left) = (0, Left::default());
         for chunk in uids.chunks(SIZES_MAX) {
             for entry in session.entries(chunk).await? {
                 let is_large = entry.bytes > self.setup.report_bytes_max;
                 if is_large {
-                    self.flag_too_large(session, &entry).await?;
+                    let what = format!("of {} bytes is too large to take", entry.bytes);
+                    self.flag(session, &entry, &what, known).await?;
                 }
                 let took = if is_large && intake.keeps_heads() {
                     self.set_aside(intake, session, &entry, known).await?
                 } else if is_large {
-                    too_large += 1;
+                    left.too_large += 1;
                     Taken::Unmarked
                 } else {
                     self.take(intake, session, entry.uid, known).await?
@@ -246,6 +250,11 @@ impl Imap {
                         known.failed.insert(entry.uid);
                         round.trouble = Some(why);
                     }
+                    Taken::Bodiless => {
+                        self.flag(session, &entry, "has no body that the server gives", known).await?;
+                        known.failed.insert(entry.uid);
+                        left.bodiless.push(entry.uid);
+                    }
                     Taken::Unmarked => {
                         known.failed.insert(entry.uid);
                     }
@@ -254,21 +263,17 @@ impl Imap {
         }
         // When all that is left is in trouble, hurrying does not help.
         round.more &= taken > 0;
-        if too_large > 0 && round.trouble.is_none() {
-            let (folder, max) = (&self.folder, self.setup.report_bytes_max);
-            let (are, they) = if too_large == 1 { ("is", "it is") } else { ("are", "they are") };
-            let messages = counted(too_large, "message");
-            round.trouble = Some(format!("{messages} in {folder} {are} larger than {max} bytes; {they} flagged"));
-        }
+        round.trouble = round.trouble.or_else(|| left.said(&self.folder, self.setup.report_bytes_max));
         Ok(round)
     }
 
-    /// For people who look into the folder. Nothing is lost where the server does not let us.
-    async fn flag_too_large(&self, session: &mut Session, entry: &Entry) -> Result<(), String> {
-        if entry.flagged {
+    /// For people who look into the folder, and for those who read the log, once. Nothing is lost where the server does not
+    /// let us.
+    async fn flag(&self, session: &mut Session, entry: &Entry, what: &str, known: &Known) -> Result<(), String> {
+        if entry.flagged || known.failed.contains(&entry.uid) {
             return Ok(());
         }
-        tracing::warn!(feed = self.setup.feed, "Message {} of {} bytes is too large to take.", entry.uid, entry.bytes);
+        tracing::warn!(feed = self.setup.feed, "Message {} {what}.", entry.uid);
         match session.flag(entry.uid, "\\Flagged").await {
             Err(why) if session::is_refused(&why) => Ok(()),
             done => done,
@@ -288,7 +293,11 @@ impl Imap {
             if let Some(why) = known.waiting.rests(&number, intake.now()).filter(|_| !known.hurries) {
                 return Ok(Taken::Later(why.to_owned()));
             }
-            let Some(bytes) = session.fetch(uid, self.setup.report_bytes_max).await? else { return Ok(Taken::Marked) };
+            let bytes = match session.fetch(uid, self.setup.report_bytes_max).await? {
+                Fetched::Bytes(bytes) => bytes,
+                Fetched::Bodiless => return Ok(Taken::Bodiless),
+                Fetched::Gone => return Ok(Taken::Marked),
+            };
             if bytes.len() as u64 > self.setup.report_bytes_max {
                 let why = format!("message {uid} is larger than the server said and than a report may be");
                 return Ok(Taken::Later(why));
@@ -318,7 +327,11 @@ impl Imap {
         known: &mut Known,
     ) -> Result<Taken, String> {
         if !known.settled.contains(&entry.uid) {
-            let Some(head) = session.fetch_head(entry.uid, HEAD_BYTES_MAX).await? else { return Ok(Taken::Marked) };
+            let head = match session.fetch_head(entry.uid, HEAD_BYTES_MAX).await? {
+                Fetched::Bytes(head) => head,
+                Fetched::Bodiless => return Ok(Taken::Bodiless),
+                Fetched::Gone => return Ok(Taken::Marked),
+            };
             let (id, sender, _) = self.look_into(&head);
             let receipt = self.receipt(intake, id, &sender);
             let kept = intake.keep_head(receipt, head, entry.bytes).await;
@@ -507,6 +520,38 @@ enum Taken {
     Later(String),
     /// It is durable; that it cannot be marked was said of another already.
     Unmarked,
+    /// The server lists it and gives no body.
+    Bodiless,
+}
+
+/// Messages that stay in the folder until a person looks at them.
+#[derive(Default)]
+struct Left {
+    too_large: usize,
+    bodiless: Vec<u32>,
+}
+
+impl Left {
+    /// What is said of them.
+    fn said(&self, folder: &str, bytes_max: u64) -> Option<String> {
+        let mut said = Vec::new();
+        if self.too_large > 0 {
+            let (are, they) = if self.too_large == 1 { ("is", "it is") } else { ("are", "they are") };
+            let messages = counted(self.too_large, "message");
+            said.push(format!("{messages} in {folder} {are} larger than {bytes_max} bytes; {they} flagged"));
+        }
+        if !self.bodiless.is_empty() {
+            let (have, they) = if self.bodiless.len() == 1 { ("has", "it is") } else { ("have", "they are") };
+            let messages = counted(self.bodiless.len(), "message");
+            let uids: Vec<String> = self.bodiless.iter().take(SHOWN_UIDS_MAX).map(u32::to_string).collect();
+            let more = if self.bodiless.len() > uids.len() { " and more" } else { "" };
+            let uids = uids.join(", ");
+            said.push(format!(
+                "{messages} in {folder} {have} no body that the server gives (UID {uids}{more}); {they} flagged"
+            ));
+        }
+        (!said.is_empty()).then(|| said.join("; "))
+    }
 }
 
 /// What one look at the folder came to.

@@ -67,6 +67,15 @@ pub(super) struct Entry {
     pub(super) flagged: bool,
 }
 
+/// What a server gives of a message that it lists.
+pub(super) enum Fetched {
+    Bytes(Vec<u8>),
+    /// `NIL` in place of its bytes.
+    Bodiless,
+    /// Nothing: it is gone meanwhile.
+    Gone,
+}
+
 pub(super) struct Session {
     inner: Inner<Capped>,
     left: Arc<AtomicU64>,
@@ -205,27 +214,27 @@ impl Session {
         Ok(found)
     }
 
-    /// The bytes of a message, without marking it. `None` when it is gone meanwhile.
-    pub(super) async fn fetch(&mut self, uid: u32, bytes_max: u64) -> Result<Option<Vec<u8>>, String> {
+    /// The bytes of a message, without marking it.
+    pub(super) async fn fetch(&mut self, uid: u32, bytes_max: u64) -> Result<Fetched, String> {
         self.fetch_part(uid, "", bytes_max).await
     }
 
     /// The first bytes of a message, in the same way.
-    pub(super) async fn fetch_head(&mut self, uid: u32, bytes: u64) -> Result<Option<Vec<u8>>, String> {
+    pub(super) async fn fetch_head(&mut self, uid: u32, bytes: u64) -> Result<Fetched, String> {
         self.fetch_part(uid, &format!("<0.{bytes}>"), bytes).await
     }
 
-    async fn fetch_part(&mut self, uid: u32, piece: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, String> {
-        let mut found = None;
+    async fn fetch_part(&mut self, uid: u32, piece: &str, bytes_max: u64) -> Result<Fetched, String> {
+        let mut found = Fetched::Gone;
         let note = |response: &Response<'_>| {
             let Response::Fetch(_, attributes) = response else { return };
             let ours =
                 attributes.iter().any(|attribute| matches!(attribute, AttributeValue::Uid(known) if *known == uid));
             for attribute in attributes {
-                if let AttributeValue::BodySection { data: Some(bytes), .. } = attribute
+                if let AttributeValue::BodySection { data, .. } = attribute
                     && ours
                 {
-                    found = Some(bytes.to_vec());
+                    found = data.as_ref().map_or(Fetched::Bodiless, |bytes| Fetched::Bytes(bytes.to_vec()));
                 }
             }
         };

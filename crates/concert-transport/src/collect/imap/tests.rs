@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use concert_model::Origin;
 use concert_testkit::dovecot::Dovecot;
+use concert_testkit::imap::ImapServer;
 use concert_testkit::tls::write_authority;
 use concert_testkit::web::{Answer, Web};
 use tempfile::TempDir;
@@ -157,6 +158,32 @@ async fn what_is_too_large_is_flagged_left_alone_and_told() {
     assert!(why.contains("1 message in INBOX is larger than 1048576 bytes"), "{why}");
     assert_eq!(given.memory.texts(), [mail("small@provider.example", "small")]);
     assert_eq!(given.dovecot.flags("").unwrap(), ["F", "S"]);
+}
+
+/// Some servers answer so for a message whose file they have lost.
+#[tokio::test]
+async fn a_mail_of_which_the_server_gives_no_body_is_flagged_and_told_with_its_number() {
+    let server = ImapServer::start("feeds", "secret").await.unwrap();
+    server.deliver_bodiless(mail("lost@provider.example", "lost").as_bytes());
+    server.deliver(mail("small@provider.example", "small").as_bytes());
+    let memory = Memory::default();
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "host = \"127.0.0.1\"\nport = {}\nuser = \"feeds\"\npassword = {{ env = 'secret' }}\ntls = \"off\"\n",
+        server.address().port()
+    );
+    let collector = read(&LISTED, &setup(folder.path()), &text).unwrap();
+    let want = "1 message in INBOX has no body that the server gives (UID 1); it is flagged";
+    for _ in 0..3 {
+        assert_eq!(collector.once(&memory).await.unwrap_err(), want);
+    }
+    assert_eq!(memory.texts(), [mail("small@provider.example", "small")]);
+    assert_eq!(server.flags(), [["\\Flagged"], ["\\Seen"]]);
+    let troubles = memory.health().iter().filter(|health| matches!(health, Health::Trouble(_))).count();
+    assert_eq!((memory.trouble().as_str(), troubles), (want, 1), "{:?}", memory.health());
+    server.mend();
+    collector.once(&memory).await.unwrap();
+    assert_eq!((memory.health().last(), memory.kept().len()), (Some(&Health::Good), 2));
 }
 
 #[tokio::test]
