@@ -2,6 +2,7 @@
 
 mod answers;
 mod finish;
+mod left_out;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -14,9 +15,10 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use super::object::{self, Found, Object};
 use super::reserved::reserved_between;
 use super::route::Routes;
-use super::text::{is_elsewhere, is_mail, mailbox, tidy, unusable};
+use super::text::{is_elsewhere, mailbox, tidy, unusable};
 
 pub(super) use finish::push;
+use left_out::{left_out, teams};
 
 /// Pieces that could not be used and are told one by one; all are counted.
 const ASIDE_TOLD_MAX: usize = 100_000;
@@ -182,15 +184,15 @@ impl Builder {
     pub fn read(&mut self, file: &str, input: impl BufRead) -> io::Result<()> {
         self.files.push((self.lines, file.to_owned()));
         let lines = object::read(input, &mut |found| {
-            let result = match found {
+            let (line, told) = match found {
                 Found::Object(object) => {
                     let count = self.summary.objects.entry(object.class.clone());
                     *count.or_default() += 1;
-                    self.add(object).map_err(|why| (object.line, why))
+                    (object.line, self.add(object).map_or_else(|why| vec![why], |()| left_out(object)))
                 }
-                Found::Bad(line, why) => Err((line, why)),
+                Found::Bad(line, why) => (line, vec![why]),
             };
-            if let Err((line, why)) = result {
+            for why in told {
                 self.summary.set_aside(|| Problem::new(why).at(format!("{file}:{line}")));
             }
         })?;
@@ -231,13 +233,13 @@ impl Builder {
             "organisation" => {
                 let number = self.handles.number(&registry, object.first("organisation"));
                 let abuse = self.handles.number(&registry, object.first("abuse-c"));
-                let (languages, wrong) = languages(object, "");
+                let languages = languages(object, "");
                 let languages = self.handles.number("", &languages.unwrap_or_default());
                 let name = || tidy(object.first("org-name"), NAME_BYTES_MAX);
                 self.orgs.entry(number).or_insert_with(|| Org { name: name(), abuse, languages });
                 // AFRINIC has mailboxes of organisations themselves.
                 self.add_mailboxes(number, mailboxes(object, false));
-                wrong
+                Ok(())
             }
             "role" | "person" => {
                 let number = self.handles.number(&registry, object.first("nic-hdl"));
@@ -282,8 +284,7 @@ impl Builder {
             return self.reserved(object, what);
         }
         let (mut refs, named) = (self.refs(object, registry), tidy(name, NAME_BYTES_MAX));
-        let (languages, wrong) = languages(object, registry);
-        if let Some(languages) = languages {
+        if let Some(languages) = languages(object, registry) {
             refs.registry = self.handles.number("", &languages);
         }
         let line = u32::try_from(self.lines + object.line).unwrap_or(u32::MAX);
@@ -291,12 +292,12 @@ impl Builder {
             (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => {
                 let name = self.name(&named);
                 self.v4.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name, line });
-                wrong
+                Ok(())
             }
             (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => {
                 let name = self.name(&named);
                 self.v6.push(Range { first: a.to_bits(), last: b.to_bits(), refs, name, line });
-                wrong
+                Ok(())
             }
             (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => {
                 Err(format!("`{}`: the last address is before the first", shown(text)))
@@ -319,7 +320,7 @@ impl Builder {
             irts: [NOBODY; IRTS_MAX],
             own: self.own_mailboxes(object, registry),
         };
-        for (place, handle) in refs.irts.iter_mut().zip(object.all("mnt-irt").flat_map(|list| list.split(','))) {
+        for (place, handle) in refs.irts.iter_mut().zip(teams(object)) {
             *place = self.handles.number(registry, handle);
         }
         refs
@@ -362,21 +363,21 @@ fn registry(object: &Object) -> String {
 }
 
 /// A registry with the languages of an object behind it, `RIPE/DE,FR`; nothing where it names none, as nearly all do. What
-/// is no language is left out and told.
-fn languages(object: &Object, registry: &str) -> (Option<String>, Result<(), String>) {
-    let (mut text, mut count, mut wrong) = (None, 0, Ok(()));
-    for language in object.all("language") {
-        let is_one = language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_alphabetic());
-        if !is_one {
-            wrong = Err(format!("`{}` is no language of two letters; the rest of the object counts", shown(language)));
-        } else if count < LANGUAGES_MAX {
-            let text = text.get_or_insert_with(|| registry.to_owned());
-            text.push(if count == 0 { '/' } else { ',' });
-            text.push_str(language);
-            count += 1;
-        }
+/// is no language is left out.
+fn languages(object: &Object, registry: &str) -> Option<String> {
+    let mut text = None;
+    let languages = object.all("language").filter(|language| is_language(language));
+    for (count, language) in languages.take(LANGUAGES_MAX).enumerate() {
+        let text = text.get_or_insert_with(|| registry.to_owned());
+        text.push(if count == 0 { '/' } else { ',' });
+        text.push_str(language);
     }
-    (text, wrong)
+    text
+}
+
+/// Whether a text is a language as registries write them: two letters.
+fn is_language(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Registry and languages of such a text.
@@ -388,7 +389,7 @@ fn languages_of(text: &str) -> (&str, &str) {
 /// of dumps have made-up ones there.
 fn mailboxes(object: &Object, or_general: bool) -> Mailboxes {
     let list = |name| -> Vec<String> {
-        object.all(name).map(mailbox).filter(|mail| is_mail(mail)).take(MAILS_MAX).map(str::to_owned).collect()
+        left_out::mailboxes(object, name).into_iter().take(MAILS_MAX).map(str::to_owned).collect()
     };
     let aside = |name| {
         let wrong =

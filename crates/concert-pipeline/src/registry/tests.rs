@@ -74,6 +74,41 @@ fn the_smallest_network_with_a_contact_answers() {
 }
 
 #[test]
+fn what_an_object_has_more_of_than_is_kept_is_told() {
+    let teams = |count: u32| (0..count).map(|n| format!("mnt-irt: IRT-{n}\n")).collect::<String>();
+    let mails = |name: &str, count: u32| (0..count).map(|n| format!("{name}: m{n}@x.example\n")).collect::<String>();
+    let (registry, summary) = registry(&format!(
+        "inetnum: 192.0.2.0 - 192.0.2.255\n{}source: APNIC\n\n\
+         inetnum: 198.51.100.0 - 198.51.100.255\nmnt-irt: IRT-0, IRT-1,,IRT-2\nmnt-irt: IRT-3,IRT-4,IRT-5\nlanguage: Finnish\n\
+         source: APNIC\n\n\
+         irt: IRT-0\n{}source: APNIC\n\nirt: IRT-1\n{}source: APNIC\n\n\
+         role: R\nnic-hdl: R1\n{}abuse-mailbox: M0@x.example\nsource: APNIC\n\n\
+         role: S\nnic-hdl: S1\n{}source: APNIC\n\n\
+         inetnum: 10.0.0.0 - 10.0.0.255\n{}source: APNIC\n\n\
+         mntner: M\n{}source: APNIC\n",
+        teams(4),
+        mails("abuse-mailbox", 9),
+        mails("e-mail", 10),
+        mails("abuse-mailbox", 8),
+        mails("abuse-mailbox", 11),
+        teams(5),
+        mails("abuse-mailbox", 11),
+    ));
+    let told: Vec<String> = summary.problems.iter().map(|one| one.to_string()).collect();
+    let want = [
+        "t.db:8: `Finnish` is no language of two letters; the rest of the object counts",
+        "t.db:8: has 6 teams (mnt-irt), of which the first 4 count",
+        "t.db:14: has 9 mailboxes (abuse-mailbox), of which the first 8 count",
+        "t.db:26: has 10 mailboxes (e-mail), of which the first 8 count",
+        "t.db:52: has 11 mailboxes (abuse-mailbox), of which the first 8 count",
+        "t.db:67: `10.0.0.0 - 10.0.0.255` is reserved: private space (RFC 1918)",
+    ];
+    assert_eq!((told.as_slice(), summary.aside), (want.map(str::to_owned).as_slice(), 6));
+    let asked = registry.find("192.0.2.1".parse().unwrap()).unwrap();
+    assert_eq!(asked.answer().unwrap().answer.mails.len(), 8);
+}
+
+#[test]
 fn a_mailbox_that_the_registry_found_dead_is_passed_over_wherever_it_stands() {
     let (registry, _) = registry(
         "irt: IRT-X\nabuse-mailbox: dead@x.example\nremarks: dead@x.example is invalid\nsource: APNIC\n\n\
