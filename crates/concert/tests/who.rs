@@ -333,6 +333,16 @@ via = "outbox"
     let all = notices().await;
     assert_eq!((all.len(), &all[0]), (3, &told(2)), "{all:?}");
     assert_eq!(world.web.requests().len(), 1);
+    // Where the mailbox for abuse is gone, whoever runs the network is told.
+    assert_eq!(world.run(&["contact", "suspend", "abuse@a.example", "--why", "it bounces"]).await.0, 0);
+    ingest("last.csv", rows(&[30])).await;
+    assert_eq!(world.run(&["run", "--once"]).await.0, 0);
+    let to: Vec<String> = notices().await.into_iter().map(|(_, _, to, _)| to).collect();
+    assert_eq!(to.iter().filter(|to| *to == "noc@a.example").count(), 1, "{to:?}");
+    let (rows, _) = world.who(&["192.0.2.7"]).await;
+    let told: Vec<&str> = rows.iter().map(|row| row["contact"].as_str().unwrap_or_default()).collect();
+    assert_eq!(told, ["noc@a.example", "abuse@a.example"], "{rows:?}");
+    assert_eq!(rows[0]["reason"], "technical T1; next in order, because none for abuse is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,12 @@
 //! book had nobody: each answer by itself, so that one about the same takes the place of the one before.
 //!
 //! A registry may give two networks the same holder and key with different mailboxes. Those are two parties, so that
-//! neither mailbox is told of the network of the other: the second one bears its mailboxes in its name.
+//! neither mailbox is told of the network of the other: the second one bears its mailboxes in its name. What counts are
+//! those that are told first; of those behind them a party of several networks has the ones that stand behind all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use concert_model::{Party, Problem, Time};
+use concert_model::{Contact, Party, Problem, Time};
 use sqlx::Row;
 
 use super::parties::{count_import, read_party};
@@ -30,6 +31,10 @@ impl Records {
             }
             match known.get_mut(&party.name) {
                 Some(newest) => {
+                    let (first, others) = (first_purpose(newest).to_owned(), all_mailboxes(&party));
+                    let is_of_all =
+                        |contact: &Contact| contact.purpose == first || others.contains(&contact.mail.to_lowercase());
+                    newest.contacts.retain(is_of_all);
                     newest.prefixes.extend(party.prefixes);
                     newest.domains.extend(party.domains);
                 }
@@ -96,8 +101,18 @@ async fn told_apart(change: &mut Change<'_>, network: &str, party: &Party) -> Re
     Ok(party.clone())
 }
 
-/// The mailboxes of a party, each once.
+/// The mailboxes of a party that are told first, each once.
 fn mailboxes(party: &Party) -> BTreeSet<String> {
+    let first = party.contacts.iter().filter(|contact| contact.purpose == first_purpose(party));
+    first.map(|contact| contact.mail.to_lowercase()).collect()
+}
+
+/// What those of its contacts are for that are told first.
+fn first_purpose(party: &Party) -> &str {
+    party.contacts.first().map_or("", |contact| &contact.purpose)
+}
+
+fn all_mailboxes(party: &Party) -> BTreeSet<String> {
     party.contacts.iter().map(|contact| contact.mail.to_lowercase()).collect()
 }
 
@@ -112,8 +127,6 @@ fn named_apart(party: &Party) -> String {
 
 #[cfg(test)]
 mod tests {
-    use concert_model::Contact;
-
     use super::*;
 
     fn party(name: &str, net: &str, mail: &str) -> (String, Party) {
@@ -149,6 +162,28 @@ mod tests {
         assert_eq!(told(11).await, [a(1), ("C".into(), 1, "c@c.example".into())]);
         records.unlearn(|text| text == "c@c.example").await.unwrap();
         assert_eq!(told(11).await, [a(1)]);
+    }
+
+    #[tokio::test]
+    async fn whoever_stands_behind_is_told_of_no_network_behind_which_it_does_not_stand() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(&dir.path().join("records.sqlite")).await.unwrap();
+        let behind = |net: &str, mails: &[&str]| {
+            let (network, mut party) = party("A (RDAP H1)", net, "abuse@a.example");
+            let contact =
+                |mail: &&str| Contact { mail: (*mail).into(), purpose: "technical".into(), ..Contact::default() };
+            party.contacts.extend(mails.iter().map(contact));
+            (network, party)
+        };
+        let told = async || {
+            let learned = records.learned(Time(0), Time(99)).await.unwrap();
+            let mails = |party: &Party| party.contacts.iter().map(|one| one.mail.clone()).collect::<Vec<_>>().join(" ");
+            learned.iter().map(|party| (party.prefixes.len(), mails(party))).collect::<Vec<_>>()
+        };
+        records.learn(&[behind("192.0.2.0/24", &["one@a.example", "noc@a.example"])], Time(10)).await.unwrap();
+        assert_eq!(told().await, [(1, "abuse@a.example one@a.example noc@a.example".to_owned())]);
+        records.learn(&[behind("198.51.100.0/24", &["two@a.example", "NOC@a.example"])], Time(20)).await.unwrap();
+        assert_eq!(told().await, [(2, "abuse@a.example NOC@a.example".to_owned())]);
     }
 
     /// One mailbox would be told of the network of the other.

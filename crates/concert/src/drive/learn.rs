@@ -242,7 +242,7 @@ fn holder((url, domain, file): NamedByDomain) -> Option<Named> {
 /// The network or domain that an answer is about, and whom it names for that. Who has a domain in which anybody gets a
 /// name does not answer for those.
 fn party(found: Found) -> Option<Named> {
-    let (key, prefixes, domains) = match (found.network, found.domain) {
+    let (key, prefixes, domains) = match (found.network, found.domain.clone()) {
         (Some((first, last)), _) => (format!("{first} - {last}"), Net::between(first, last), Vec::new()),
         (None, Some(domain)) if !suffixes::is_shared(&domain) => (format!("RDAP {domain}"), Vec::new(), vec![domain]),
         _ => return None,
@@ -252,14 +252,21 @@ fn party(found: Found) -> Option<Named> {
     let on_the_way = found.path.rsplit(" > ").find_map(|step| step.split_once(' '));
     let handle = on_the_way.map_or(found.handle.as_str(), |(_, handle)| handle);
     let name = format!("{} ({})", found.party, format!("RDAP {handle}").trim_end());
-    let contact = |mail: String| Contact {
-        purpose: found.role.clone(),
-        mail,
+    let contact = |(role, mail): (&String, &String)| Contact {
+        purpose: role.clone(),
+        mail: mail.clone(),
         language: found.languages.clone(),
         origin: format!("RDAP {}", found.url),
         ..Contact::default()
     };
-    let contacts = found.mails.iter().cloned().map(contact).collect();
+    // Of which the registry says that they do not answer are told where it names nobody else.
+    let first = || found.mails.iter().map(|mail| (&found.role, mail));
+    let alive = first().filter(|(_, mail)| !found.is_invalid(mail));
+    let mut contacts: Vec<Contact> =
+        alive.chain(found.later.iter().map(|later| (&later.role, &later.mail))).map(contact).collect();
+    if contacts.is_empty() {
+        contacts = first().map(contact).collect();
+    }
     let party = Party { name: name.trim_start().to_owned(), prefixes, domains, contacts, ..Party::default() };
     Some(Named { key, party, until: None })
 }

@@ -94,6 +94,12 @@ async fn samples_of_the_registries_name_whom_they_name_over_a_server() {
         ],
         [
             "203.0.113.50",
+            "noc@synnet.example",
+            "RDAP https://apnic.example/ip/203.0.113.50 (203.0.113.48 - 203.0.113.63)",
+            "technical SYN1-AP; next in order, because none for abuse is left",
+        ],
+        [
+            "203.0.113.50",
             gone.as_str(),
             "RDAP https://apnic.example/ip/203.0.113.50 (203.0.113.48 - 203.0.113.63)",
             "abuse IRT-INVALID-AP; the registry says that it does not answer",

@@ -27,6 +27,17 @@ pub(super) struct Chosen {
     pub(super) languages: String,
 }
 
+/// A mailbox behind the chosen ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Later {
+    /// `technical`, `noc`.
+    pub role: String,
+    /// The way to the first entity of that role.
+    pub path: String,
+    /// The address, of which the registry does not say that it does not answer.
+    pub mail: String,
+}
+
 impl Chosen {
     pub(super) fn is_for_abuse(&self) -> bool {
         self.role == "abuse"
@@ -35,18 +46,40 @@ impl Chosen {
 
 /// The best mailboxes of an answer.
 pub(super) fn choose(object: &Object) -> Option<Chosen> {
-    let with = |role: &'static str| -> Vec<&Entity> {
-        // Those that stand nearest to the network first; a stable sort keeps the order of the registry.
-        let mut found: Vec<&Entity> =
-            object.entities.iter().filter(|one| one.roles.iter().any(|r| r == role)).collect();
-        found.sort_by_key(|entity| entity.within.len());
-        found
-    };
     let all = |entity: &Entity| entity.card.mails.clone();
     let for_abuse = |entity: &Entity| entity.card.for_abuse.clone();
-    gather("abuse", &with("abuse"), all, object)
+    gather("abuse", &with(object, "abuse"), all, object)
         .or_else(|| gather("abuse", &object.entities.iter().collect::<Vec<_>>(), for_abuse, object))
-        .or_else(|| FALLBACK.into_iter().find_map(|role| gather(role, &with(role), all, object)))
+        .or_else(|| fallbacks(object).next())
+}
+
+/// The mailboxes of those who run the network, in their order.
+fn fallbacks(object: &Object) -> impl Iterator<Item = Chosen> {
+    let all = |entity: &Entity| entity.card.mails.clone();
+    FALLBACK.into_iter().filter_map(move |role| gather(role, &with(object, role), all, object))
+}
+
+/// Those who are told where none of the chosen can be any more: whoever else would have been chosen in the same answer.
+pub(super) fn later(object: &Object, chosen: &Chosen) -> Vec<Later> {
+    let mut later = Vec::<Later>::new();
+    for Chosen { role, mails, invalid, path, .. } in fallbacks(object) {
+        for mail in mails {
+            let is_same = |known: &String| known.eq_ignore_ascii_case(&mail);
+            let is_dead = invalid.iter().any(is_same);
+            let is_known = chosen.mails.iter().any(is_same) || later.iter().any(|one| is_same(&one.mail));
+            if !is_dead && !is_known && later.len() < MAILS_MAX {
+                later.push(Later { role: role.clone(), path: path.clone(), mail });
+            }
+        }
+    }
+    later
+}
+
+/// The entities with a role: those that stand nearest to the network first, else in the order of the registry.
+fn with<'o>(object: &'o Object, role: &str) -> Vec<&'o Entity> {
+    let mut found: Vec<&Entity> = object.entities.iter().filter(|one| one.roles.iter().any(|r| r == role)).collect();
+    found.sort_by_key(|entity| entity.within.len());
+    found
 }
 
 /// All mailboxes of an entity that was asked for because it stood bare in another answer.

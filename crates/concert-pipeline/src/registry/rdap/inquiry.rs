@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::bootstrap::{is_here, labels};
-use super::choose::{Chosen, choose, choose_entity, silence, unusable};
+use super::choose::{Chosen, Later, choose, choose_entity, later, silence, unusable};
 use super::object::{Covers, Object};
 use super::{Bootstrap, Question};
 
@@ -41,6 +41,8 @@ pub struct Found {
     pub mails: Vec<String>,
     /// Those of them that the registry says do not answer.
     pub invalid: Vec<String>,
+    /// Whom the same answer names behind them: told where none of them can be any more.
+    pub later: Vec<Later>,
     /// Languages that are understood there: `fr, en`; mostly empty.
     pub languages: String,
 }
@@ -75,6 +77,13 @@ pub struct Inquiry {
     unusable: u64,
     found: Option<Found>,
     passed_over: Vec<String>,
+}
+
+impl Found {
+    /// Whether the registry says that an address does not answer.
+    pub fn is_invalid(&self, mail: &str) -> bool {
+        self.invalid.iter().any(|dead| dead.eq_ignore_ascii_case(mail))
+    }
 }
 
 impl Inquiry {
@@ -251,6 +260,7 @@ impl Inquiry {
             return;
         }
         self.found = Some(Found {
+            later: later(about, &chosen),
             url: url.to_owned(),
             handle: about.handle.clone(),
             specific: about.to_string(),

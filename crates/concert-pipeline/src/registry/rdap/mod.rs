@@ -22,6 +22,7 @@ use std::fmt;
 use concert_model::Net;
 
 pub use bootstrap::Bootstrap;
+pub use choose::Later;
 pub use inquiry::{Found, Inquiry};
 pub use object::{ANSWER_BYTES_MAX, Covers, Object};
 

@@ -95,6 +95,30 @@ fn a_mailbox_that_cannot_be_used_is_told_and_counted() {
 }
 
 #[test]
+fn whoever_runs_the_network_stands_behind_those_for_abuse() {
+    let check = |entities: &[String], want: &[(&str, &str)]| {
+        let answer = own(&format!(r#", "entities": [{}]"#, entities.join(",")));
+        let bootstrap = Bootstrap::read(Kind::Ipv4, SERVERS.as_bytes()).unwrap();
+        let mut inquiry = Inquiry::new(address(), &bootstrap);
+        inquiry.next_url();
+        inquiry.take(Ok((ADDRESS, answer.as_bytes()))).unwrap();
+        let found = inquiry.finish().0.unwrap();
+        let later: Vec<_> = found.later.iter().map(|later| (later.path.as_str(), later.mail.as_str())).collect();
+        assert_eq!(later, want, "{entities:?}");
+    };
+    let abuse = || entity("AB1", "abuse", "abuse@a.example", "");
+    let technical = || entity("T1", "technical", "tech@a.example", "");
+    let dead = r#", "remarks": [{"description": ["gone@a.example is invalid"]}]"#;
+    check(&[abuse()], &[]);
+    let noc = || entity("N1", "noc", "noc@a.example", "");
+    check(&[noc(), technical(), abuse()], &[("technical T1", "tech@a.example"), ("noc N1", "noc@a.example")]);
+    check(&[noc(), technical()], &[("noc N1", "noc@a.example")]);
+    check(&[abuse(), entity("T2", "technical", "Abuse@a.example", "")], &[]);
+    check(&[abuse(), entity("T2", "technical", "gone@a.example", dead), noc()], &[("noc N1", "noc@a.example")]);
+    check(&[abuse(), entity("OR1", "registrant", "joe@a.example", "")], &[]);
+}
+
+#[test]
 fn the_abuse_contact_stands_before_all_others_wherever_it_is() {
     let inner = entity("AB1", "abuse", "abuse@a.example", "");
     let holder = entity("ORG1", "registrant", "joe@a.example", &format!(r#", "entities": [{inner}]"#));

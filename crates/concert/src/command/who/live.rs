@@ -13,9 +13,10 @@ use crate::ask::{Learned, SECURITY_TXT_PURPOSE};
 pub(super) fn add(value: &str, learned: Learned, book: &Book<'_>, answer: &mut Answer) {
     let is_late = |mail: &str| book.blocked(mail).is_some();
     if let Some(found) = &learned.rdap {
-        let (late, now): (Vec<&String>, Vec<&String>) = found.mails.iter().partition(|mail| is_late(mail));
-        answer.rows.extend(now.iter().map(|mail| rdap(value, found, mail, book)));
-        answer.late.extend(late.iter().map(|mail| rdap(value, found, mail, book)));
+        let (late, now): (Vec<Named<'_>>, Vec<Named<'_>>) =
+            named(found, &is_late).into_iter().partition(|named| is_late(named.mail));
+        answer.rows.extend(now.iter().map(|named| rdap(value, found, named, book)));
+        answer.late.extend(late.iter().map(|named| rdap(value, found, named, book)));
     }
     if let Some((url, domain, file)) = &learned.security_txt {
         let row = |mail| security_txt(value, (url, domain), file, mail, book);
@@ -29,17 +30,38 @@ pub(super) fn add(value: &str, learned: Learned, book: &Book<'_>, answer: &mut A
     answer.passed_over.extend(learned.passed_over);
 }
 
-fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> Row {
-    let mut reason = found.path.clone();
-    if found.invalid.iter().any(|dead| dead.eq_ignore_ascii_case(mail)) {
-        reason = format!("{reason}; {NO_ANSWER}");
+/// A mailbox that RDAP names.
+struct Named<'f> {
+    role: &'f str,
+    mail: &'f str,
+    reason: String,
+}
+
+/// Whom an answer names, in the order in which they are told: where none for abuse can be or answers, first those who stand
+/// behind.
+fn named<'f>(found: &'f Found, is_late: &dyn Fn(&str) -> bool) -> Vec<Named<'f>> {
+    let first = found.mails.iter().map(|mail| {
+        let silent = if found.is_invalid(mail) { format!("; {NO_ANSWER}") } else { String::new() };
+        Named { role: &found.role, mail, reason: format!("{}{silent}", found.path) }
+    });
+    if found.mails.iter().any(|mail| !is_late(mail) && !found.is_invalid(mail)) {
+        return first.collect();
     }
+    let later = found.later.iter().map(|later| {
+        let reason = format!("{}; next in order, because none for {} is left", later.path, found.role);
+        Named { role: &later.role, mail: &later.mail, reason }
+    });
+    later.chain(first).collect()
+}
+
+fn rdap(value: &str, found: &Found, named: &Named<'_>, book: &Book<'_>) -> Row {
+    let Named { role, mail, reason } = named;
     let handle = if found.handle.is_empty() { String::new() } else { format!(" ({})", found.handle) };
     let cells = [
         json!(value),
         text_or_null(&found.party),
         json!(mail),
-        json!(found.role),
+        json!(role),
         text_or_null(&found.languages),
         json!(format!("RDAP {}{handle}", found.url)),
         json!(found.specific),
@@ -47,7 +69,7 @@ fn rdap(value: &str, found: &Found, mail: &str, book: &Book<'_>) -> Row {
     ];
     match book.blocked(mail) {
         Some(why) => Row::passed_over(cells, &why),
-        None => Row::told(cells, &reason),
+        None => Row::told(cells, reason),
     }
 }
 
