@@ -48,6 +48,10 @@ const BUILT_IN: [(&str, &str); 3] = [
     ("notice.html.j2", include_str!("templates/en/notice.html.j2")),
 ];
 
+/// The folder under which the built-in templates are kept for a notice that a template of the site cannot tell. No language
+/// is called so.
+const KEPT: &str = "(built-in)";
+
 /// Every template of a site, compiled.
 pub struct Templates {
     environment: Environment<'static>,
@@ -115,6 +119,10 @@ impl Templates {
         for (part, text) in BUILT_IN.into_iter().chain(letters::BUILT_IN) {
             templates.add(DEFAULT_LANGUAGE, part, text.to_owned());
         }
+        for (part, text) in BUILT_IN {
+            // They compile, as they have just done.
+            templates.environment.add_template_owned(format!("{KEPT}/{part}"), text).ok();
+        }
         templates
     }
 
@@ -159,11 +167,11 @@ impl Templates {
     }
 
     /// Every mistake: what could not be compiled, and what fails with a notice like those that will
-    /// come, or with one that has as little as a notice can have.
+    /// come, or with one of a single event of which nothing is known.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.problems.clone();
         let names: Vec<String> = self.environment.templates().map(|(name, _)| name.to_owned()).collect();
-        let (full, bare) = (full_sample(), Batch::new());
+        let (full, bare) = (full_sample(), bare_sample());
         for name in names {
             let (language, part) = name.split_once('/').unwrap_or((DEFAULT_LANGUAGE, &name));
             if let Some(facts) = letters::sample(part) {
@@ -184,16 +192,23 @@ impl Templates {
     }
 
     /// Renders a notice: subject, text, and the events in the party's format.
+    ///
+    /// A notice has no events where all of them were forgotten since. What a template of the site cannot say then, the
+    /// built-in one does.
     pub fn render(&self, notice: &Notice<'_>) -> Result<Message, Problem> {
         let file = file_name(notice);
         let facts = facts(notice, &file);
+        let part = |part: &str| match self.part(notice.language, part, &facts) {
+            Err(_) if notice.items.is_empty() => self.one(&format!("{KEPT}/{part}"), &facts),
+            rendered => rendered,
+        };
         let html = match notice.format.name {
-            "html" => Some(self.part(notice.language, "notice.html.j2", &facts)?),
+            "html" => Some(part("notice.html.j2")?),
             _ => None,
         };
         let label = label(notice.items);
-        let text = visible::lines(&self.part(notice.language, "notice.txt.j2", &facts)?).replace('\r', "");
-        let subject = self.part(notice.language, "notice.subject.j2", &facts)?;
+        let text = visible::lines(&part("notice.txt.j2")?).replace('\r', "");
+        let subject = part("notice.subject.j2")?;
         let mut bytes = Vec::new();
         let teller = Teller { name: notice.site_name, mail: notice.site_email };
         (notice.format.write)(notice.items, notice.columns, &teller, &mut bytes);
@@ -500,6 +515,13 @@ fn full_sample() -> Batch {
     batch
 }
 
+/// One event that has no field.
+fn bare_sample() -> Batch {
+    let mut batch = Batch::new();
+    batch.open().keep(EventId::default(), ProblemKey::default(), 1);
+    batch
+}
+
 fn sample_value(field: Field) -> Value<'static> {
     use concert_model::Kind;
     match field.kind() {
@@ -727,12 +749,31 @@ mod tests {
             "{% for e in events %}\n{{ e['sorce.ip'] }}{% endfor %}",
             "templates/fi/notice.txt.j2:2:",
         );
-        check("notice.txt.j2", "{{ events[0]['source.ip'] }}", "templates/fi/notice.txt.j2:1:");
+        check("notice.txt.j2", "{{ events[1]['source.ip'] }}", "templates/fi/notice.txt.j2:1:");
+        check("notice.txt.j2", "{{ events[0]['sorce.ip'] }}", "templates/fi/notice.txt.j2:1:");
         check("notice.text.j2", "", "templates/fi/notice.text.j2: `notice.text.j2` is not a template");
         let endless = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
         check("notice.txt.j2", endless, "templates/fi/notice.txt.j2:1:");
         check("notice.txt.j2", "{{ 'x' * 2000000 }}", "templates/fi/notice.txt.j2");
         check("notice.txt.j2", "{% include 'fi/notice.txt.j2' %}", "templates/fi/notice.txt.j2");
+    }
+
+    /// As one is of which all events were forgotten.
+    #[test]
+    fn what_a_template_cannot_say_of_no_events_the_built_in_one_does() {
+        let mut templates = Templates::new();
+        templates.add("en", "notice.subject.j2", "{{ events[0]['source.ip'] }}".into());
+        templates.add("en", "notice.txt.j2", "Look at {{ events[0]['source.ip'] }}.\n".into());
+        templates.add("en", "notice.html.j2", "<p>{{ 100 // notice.count }}</p>".into());
+        assert!(templates.check().is_empty(), "{:?}", templates.check());
+        let html = |notice: &mut Notice<'_>| notice.format = &html::LISTED;
+        let message = render(&templates, &TWO, html).unwrap();
+        let own = ("[N-1] 192.0.2.1", "Look at 192.0.2.1.\n", Some("<p>50</p>"));
+        assert_eq!((message.subject.as_str(), message.text.as_str(), message.html.as_deref()), own);
+        let message = render(&templates, &[], html).unwrap();
+        assert_eq!(message.subject, "[N-1] 0 events for AS64500 - CERT Example");
+        assert!(message.text.starts_with("Dear Example Networks,\n") && !message.text.contains("Look at"));
+        assert!(message.html.is_some_and(|html| html.contains("<p>Dear Example Networks,</p>")));
     }
 
     #[test]
