@@ -101,14 +101,20 @@ pub(super) struct Around<'a> {
 
 /// Every feed. One with mistakes is left out; its mistakes are told.
 pub(super) fn read_all(tables: Vec<Keys<'_>>, site: &Around<'_>) -> Vec<Feed> {
-    let (mut taken, mut folders) = (Taken::new(), Vec::new());
-    tables.into_iter().filter_map(|keys| read(keys, site, &mut taken, &mut folders)).collect()
+    let (mut taken, mut sources) = (Taken::new(), Sources::default());
+    tables.into_iter().filter_map(|keys| read(keys, site, &mut taken, &mut sources)).collect()
 }
 
-/// From which folder a feed takes which files: the name of the feed, the folder and the pattern.
-type Takes = (String, PathBuf, String);
+/// What feeds take so that no other gets it.
+#[derive(Default)]
+struct Sources {
+    /// From which folder a feed takes which files: the name of the feed, the folder and the pattern.
+    folders: Vec<(String, PathBuf, String)>,
+    /// What there is one of, and the name of the feed that reads it.
+    only: Vec<(&'static str, String)>,
+}
 
-fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut Taken, folders: &mut Vec<Takes>) -> Option<Feed> {
+fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut Taken, sources: &mut Sources) -> Option<Feed> {
     let name = unique_name(&mut keys, "what the feed is called", taken);
     let provider = keys.text_or("provider", "", "who makes the reports");
     let tlp = tlp(&mut keys);
@@ -121,7 +127,8 @@ fn read(mut keys: Keys<'_>, site: &Around<'_>, taken: &mut Taken, folders: &mut 
     let shown = name.as_deref().unwrap_or("feed");
     let collect = collect(keys.table("collect"), shown, site);
     if let Some(Collect::By(_, collector, _)) = &collect {
-        one_taker(&keys, shown, &**collector, folders);
+        one_reader(&keys, shown, &**collector, sources);
+        one_taker(&keys, shown, &**collector, sources);
     }
     let parser = parser(&mut keys);
     let fixed = fixed(&mut keys, name.as_deref().unwrap_or_default(), &provider, tlp);
@@ -169,12 +176,25 @@ fn any_parsers() -> BTreeSet<String> {
     reading.finish().settings.into_iter().map(|setting| first(setting.key)).collect()
 }
 
+/// Tells of what there is one of, standard input, that two feeds would read: the one that begins first gets all of it.
+fn one_reader(keys: &Keys<'_>, feed: &str, collector: &dyn Collector, sources: &mut Sources) {
+    let Some(source) = collector.only_source() else { return };
+    match sources.only.iter().find(|(known, _)| *known == source) {
+        Some((_, other)) => {
+            let what = format!("the feed `{other}` reads {source} too, which only one can");
+            keys.problem("collect", what, "let one feed read it, and give the other a file or a folder");
+        }
+        None => sources.only.push((source, feed.to_owned())),
+    }
+}
+
 /// Tells of a file that two feeds would take: the one that looks first gets it.
-fn one_taker(keys: &Keys<'_>, feed: &str, collector: &dyn Collector, folders: &mut Vec<Takes>) {
+fn one_taker(keys: &Keys<'_>, feed: &str, collector: &dyn Collector, sources: &mut Sources) {
+    let folders = &mut sources.folders;
     let Some((folder, pattern)) = collector.takes() else { return };
     // `in/`, `in` and `./in` are one.
     let folder: PathBuf = folder.components().collect();
-    let overlaps = |(_, other, files): &&Takes| *other == folder && file::overlap(files, pattern);
+    let overlaps = |(_, other, files): &&(String, PathBuf, String)| *other == folder && file::overlap(files, pattern);
     if let Some((other, _, files)) = folders.iter().find(overlaps) {
         let what =
             format!("the feed `{other}` takes files of this folder too: `{files}` and `{pattern}` can be the same");
