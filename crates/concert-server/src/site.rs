@@ -405,6 +405,21 @@ pub struct NoticeText {
     pub bytes: Vec<u8>,
     /// What the receiver reads, where the bytes are encrypted or cannot be made yet.
     pub plain: Option<Vec<u8>>,
+    /// Who has it and who not, where not all got it at once; else nobody.
+    pub receivers: Vec<ReceiverRow>,
+}
+
+/// What became of a mail for one of those whom it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverRow {
+    /// The address.
+    pub contact: String,
+    /// `has it`, `is waited for` or `never gets it`.
+    pub state: &'static str,
+    /// Since when; nothing while it is waited for.
+    pub since: Option<Time>,
+    /// What the server said of it.
+    pub said: String,
 }
 
 /// How many notices are in each state.

@@ -74,6 +74,12 @@ async fn the_exact_text_of_a_notice_is_shown_and_saved() {
     let server = Server::start(Fake::new(true)).await;
     let page = server.get("/notices/20261122-0003").await;
     assert!(page.body.contains("Subject: [20261122-0003] 2 events\n\n&#60;script&#62;"), "{}", page.body);
+    let rows = "<th scope=\"row\">b@b.example</th><td>is waited for</td><td><span class=\"dim\">-</span></td><td></td>";
+    assert!(page.body.contains(rows), "{}", page.body);
+    assert!(page.body.contains("a@a.example</th><td>has it</td>") && page.body.contains("250 &#60;b&#62;taken"));
+    let told = server.get("/api/v1/notices/20261122-0003").await.body;
+    let want = r#""receivers":[{"contact":"b@b.example","said":"","since":null,"state":"is waited for"},{"contact":"a@a.example""#;
+    assert!(told.contains(want), "{told}");
     let raw = server.get("/notices/20261122-0003/raw").await;
     assert_eq!(raw.body, "Subject: [20261122-0003] 2 events\r\n\r\n<script>alert(1)</script>\r\n");
     assert!(raw.head.contains("content-disposition: attachment") && raw.head.contains("octet-stream"), "{}", raw.head);

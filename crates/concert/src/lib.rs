@@ -23,6 +23,7 @@ pub mod problems;
 mod ranges;
 mod reach;
 mod reads;
+mod receivers;
 mod registry;
 mod seen;
 pub mod settings;

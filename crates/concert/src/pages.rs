@@ -33,12 +33,14 @@ use concert_transport::{Body, Kept};
 use tokio::sync::broadcast;
 
 use crate::addressees::Addressees;
+use crate::command::notice::show::is_seen_whole;
 use crate::drive::intake::Keeper;
 use crate::drive::{compose, is_of_incidents, live};
 use crate::incidents::Incidents;
 use crate::login::Logins;
 use crate::reach::Reach;
 use crate::reads::{EventsRead, ReadLog, notice_read};
+use crate::receivers;
 use crate::settings::Collect;
 use crate::wire;
 
@@ -172,7 +174,8 @@ impl Site for Pages {
         if let (seen, true) = reach.of_notice(&book, notice.clone()) {
             // The text names whom it is for.
             let plain = Some(SOMEBODY_ELSE.as_bytes().to_vec());
-            return Ok(Some(NoticeText { row: notice_row(seen, &reach, &book), bytes: Vec::new(), plain }));
+            let row = notice_row(seen, &reach, &book);
+            return Ok(Some(NoticeText { row, bytes: Vec::new(), plain, receivers: Vec::new() }));
         }
         let carried = site.store.records.carried(&[id]).await.map_err(failed)?;
         let is_whole = carried.iter().all(|(other, _)| reach.has_notice(other));
@@ -180,8 +183,14 @@ impl Site for Pages {
         let shown = carried.iter().filter(|_| kept.is_some()).map(|(other, _)| other).chain([&notice]);
         let read = shown.filter_map(notice_read).collect();
         self.reads.write(person, access::Action::SeeSite(access::Kept::Notices).word(), read).await.map_err(failed)?;
+        let is_shown = is_seen_whole(&site, notice.carrier().unwrap_or(id), &reach).await.map_err(failed)?;
+        let receivers = match is_shown {
+            true => receivers::of(&site, &notice, reach.is_all()).await.map_err(failed)?,
+            false => Vec::new(),
+        };
         if let Some(bytes) = kept.as_ref().filter(|bytes| !is_encrypted(bytes)) {
-            return Ok(Some(NoticeText { row: notice_row(notice, &reach, &book), bytes: bytes.clone(), plain: None }));
+            let (row, bytes) = (notice_row(notice, &reach, &book), bytes.clone());
+            return Ok(Some(NoticeText { row, bytes, plain: None, receivers }));
         }
         let loaded = site.store.load(&[&members]).await.map_err(failed)?;
         let one = (notice, members);
@@ -194,7 +203,8 @@ impl Site for Pages {
         // Nobody here can open what is encrypted, and what cannot be yet has no bytes to show.
         let is_readable = bytes.as_ref().is_some_and(|bytes| !is_encrypted(bytes));
         let plain = message.filter(|_| !is_readable).map(|message| compose::readable(&message));
-        Ok(Some(NoticeText { row: notice_row(notice, &reach, &book), bytes: bytes.unwrap_or_default(), plain }))
+        let (row, bytes) = (notice_row(notice, &reach, &book), bytes.unwrap_or_default());
+        Ok(Some(NoticeText { row, bytes, plain, receivers }))
     }
 
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {

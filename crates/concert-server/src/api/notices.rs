@@ -17,7 +17,7 @@ use super::{parameters, time};
 use crate::App;
 use crate::desk::{Deed, Listing, NoticeDeed};
 use crate::problem::Problem;
-use crate::site::{NoticeRow, WantedNotices};
+use crate::site::{NoticeRow, ReceiverRow, WantedNotices};
 
 /// What becomes of notices.
 const STATES: [&str; 6] = ["waiting", "queued", "delivered", "failed", "no-contact", "rejected"];
@@ -51,6 +51,7 @@ pub(super) async fn one(
     if let Some(members) = shown.as_object_mut() {
         members.insert("text".into(), String::from_utf8_lossy(text).into());
         members.insert("encrypted".into(), is_encrypted.into());
+        members.insert("receivers".into(), notice.receivers.iter().map(receiver).collect());
     }
     Ok(super::json(shown.to_string()))
 }
@@ -111,6 +112,10 @@ pub(super) async fn drop(
 ) -> Result<Response, Problem> {
     let (change, Drop { name }) = change(person, &headers, "notices/drops", body).await?;
     Ok(super::json(app.site.act(change, Deed::DropNotice(name)).await?.to_string()))
+}
+
+fn receiver(one: &ReceiverRow) -> serde_json::Value {
+    json!({ "contact": one.contact, "state": one.state, "since": time(one.since), "said": one.said })
 }
 
 fn row(notice: &NoticeRow) -> serde_json::Value {

@@ -12,7 +12,7 @@ use concert_model::access::Person;
 use super::show::{self, Moment};
 use crate::App;
 use crate::problem::Problem;
-use crate::site::NoticeRow;
+use crate::site::{NoticeRow, ReceiverRow};
 
 /// Most of a notice that the page shows; all of it is in the raw file.
 const SHOWN_BYTES_MAX: usize = 256 * 1024;
@@ -24,6 +24,7 @@ struct Page {
     events: String,
     due: Option<Moment>,
     delivered_at: Option<Moment>,
+    receivers: Vec<Receiver>,
     text: String,
     bytes: String,
     cut: bool,
@@ -31,6 +32,13 @@ struct Page {
     is_exact: bool,
     has_bytes: bool,
     zone: String,
+}
+
+struct Receiver {
+    contact: String,
+    state: &'static str,
+    since: Option<Moment>,
+    said: String,
 }
 
 pub(super) async fn page(
@@ -43,12 +51,19 @@ pub(super) async fn page(
     };
     let (zone, now) = (app.site.overview(&person).await?.zone, app.site.now());
     let moment = |time| Moment::new(time, now, &zone);
+    let receiver = |one: &ReceiverRow| Receiver {
+        contact: show::lines(&one.contact),
+        state: one.state,
+        since: one.since.map(moment),
+        said: show::lines(&one.said),
+    };
     let text = notice.plain.as_ref().unwrap_or(&notice.bytes);
     let shown = text.get(..SHOWN_BYTES_MAX);
     Ok(super::page(&Page {
         events: show::count(notice.row.events, "event"),
         due: notice.row.due.map(moment),
         delivered_at: notice.row.delivered_at.map(moment),
+        receivers: notice.receivers.iter().map(receiver).collect(),
         text: show::lines(&String::from_utf8_lossy(shown.unwrap_or(text))),
         bytes: show::count(notice.bytes.len() as u64, "byte"),
         cut: text.len() > SHOWN_BYTES_MAX,

@@ -15,7 +15,7 @@ use concert_server::desk::{
 use concert_server::door::{Came, Door, Entered, Proof, Somebody, Typed};
 use concert_server::site::{
     Band, Feed, FeedState, GapRow, HeldMail, Hour, NewEvent, NoticeCounts, NoticeRow, NoticeText, Overview, Page, Push,
-    Pushed, Refusal, RejectRow, Slice, Stuck, Volume, WantedNotices,
+    Pushed, ReceiverRow, Refusal, RejectRow, Slice, Stuck, Volume, WantedNotices,
 };
 use concert_server::{Options, Site, same_secret};
 use jiff::tz::TimeZone;
@@ -461,7 +461,20 @@ impl Site for Fake {
         let bytes = b"Subject: [20261122-0003] 2 events\r\n\r\n<script>alert(1)</script>\r\n".to_vec();
         // One that is sent encrypted.
         let plain = (id == "20261122-0001").then(|| b"Dear <b>University</b>".to_vec());
-        Ok(row.map(|row| NoticeText { row, bytes, plain }))
+        let receiver = |contact: &str, state, since, said: &str| ReceiverRow {
+            contact: contact.to_owned(),
+            state,
+            since,
+            said: said.to_owned(),
+        };
+        let receivers = match id {
+            "20261122-0003" => vec![
+                receiver("b@b.example", "is waited for", None, ""),
+                receiver("a@a.example", "has it", Some(time("2026-11-22T06:00:03Z")), "250 <b>taken</b>"),
+            ],
+            _ => Vec::new(),
+        };
+        Ok(row.map(|row| NoticeText { row, bytes, plain, receivers }))
     }
 
     async fn admit(&self, feed: &str, token: &str) -> Option<u64> {

@@ -1,13 +1,14 @@
 //! One notice as it is or would be sent. What is encrypted is shown as its receiver reads it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use concert_model::access::{Action, Kept};
 use concert_model::{Problem, json as event_json};
 use concert_pipeline::enrich::book::last_resort_by;
 use concert_pipeline::render::Item;
+use concert_server::site::ReceiverRow;
 use concert_store::Members;
-use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, ON_TRIAL_TO, Receiver, WAITS_FOR_APPROVAL};
+use concert_store::records::{MailRow, NewNotice, Notice, NoticeFilter, ON_TRIAL_TO, WAITS_FOR_APPROVAL};
 use concert_transport::deliver::smtp::is_encrypted;
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ use crate::print::{Format, List, Out, Rows, format_or_default, print_object, say
 use crate::problems::{Exit, Failure};
 use crate::reach::Reach;
 use crate::reads::{ReadLog, notice_read};
+use crate::receivers;
 use crate::settings::{LoadFor, MAIL};
 use crate::wire::{self, Site};
 
@@ -135,9 +137,8 @@ pub(super) fn show(args: &ShowArgs, site_arg: &SiteArg) -> Result<Exit, Failure>
         (Ok(_), Ok(bytes)) => fields.push(("encrypted", json!(is_encrypted(&bytes)))),
     }
     let shown = if args.rows.limit == 0 { items.len() } else { args.rows.limit };
-    let known = if is_whole { runtime.block_on(site.store.records.receivers(&[mail]))? } else { HashMap::new() };
-    let receivers = receivers(&site, &seen, known.into_values().next().unwrap_or_default(), reach.is_all());
-    let lists = [receivers, thread];
+    let known = if is_whole { runtime.block_on(receivers::of(&site, &seen, reach.is_all()))? } else { Vec::new() };
+    let lists = [receivers_list(known), thread];
     print(format_or_default(args.rows.format), &fields, items.get(..shown).unwrap_or(&items), lists)?;
     Ok(Exit::Done)
 }
@@ -202,24 +203,12 @@ fn thread(site: &Site, notice: &Notice, mails: Vec<MailRow>) -> List {
     List { name: "thread", columns: THREAD, rows }
 }
 
-/// What became of a mail for each of its receivers, where not all of them got it at once. Those who would have a copy
-/// are of the site, and shown to those who see all.
-fn receivers(site: &Site, notice: &Notice, known: Vec<Receiver>, sees_all: bool) -> List {
-    let mut rows = Vec::new();
-    let copies = site.settings.notice(&notice.name).map(|kind| kind.bcc.as_slice()).unwrap_or_default();
-    let own: Vec<&str> = notice.to.split(',').filter(|to| !to.is_empty()).collect();
-    if !known.is_empty() && notice.state == "queued" {
-        let all = own.iter().copied().chain(copies.iter().map(String::as_str).filter(|_| sees_all));
-        let is_left = |to: &&str| !known.iter().any(|one| one.address.eq_ignore_ascii_case(to));
-        let waits = |to| vec![json!(to), json!("is waited for"), Value::Null, Value::Null];
-        rows.extend(all.filter(is_left).map(waits));
-    }
-    for Receiver { address, has_it, said, time } in known {
-        if sees_all || own.contains(&address.as_str()) {
-            let state = if has_it { "has it" } else { "never gets it" };
-            rows.push(vec![json!(address), json!(state), json!(time.to_string()), json!(said)]);
-        }
-    }
+/// What became of a mail for each of its receivers.
+fn receivers_list(rows: Vec<ReceiverRow>) -> List {
+    let row = |ReceiverRow { contact, state, since, said }: ReceiverRow| {
+        vec![json!(contact), json!(state), json!(since.map(|time| time.to_string())), text_or_null(&said)]
+    };
+    let rows = rows.into_iter().map(row).collect();
     List { name: "receivers", columns: &["contact", "state", "since", "said"], rows }
 }
 
