@@ -633,6 +633,40 @@ async fn who_is_refused_for_now_is_tried_again_alone_and_nobody_gets_a_mail_twic
     assert_eq!(smtp.count(), 3);
 }
 
+/// What was composed goes with whoever is to be forgotten, and is composed anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_composed_anew_for_the_others_does_not_go_to_whoever_has_it() {
+    let (smtp, folder) = (SmtpServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let site = folder.path();
+    by_mail(site, &smtp, "to = \"good@a.example, tmp@b.example\"");
+    let many: Vec<String> = (1..40).map(|host| format!("192.0.2.{host}")).collect();
+    put(site, "first", &many.iter().map(String::as_str).collect::<Vec<_>>());
+    smtp.at_line(Stage::To, "tmp@", Act::Answer("450 4.2.0 greylisted".into()), 1);
+    once(site);
+    let id = rows(site, &[]).remove(0)["id"].as_str().unwrap().to_owned();
+    let to = || smtp.mails().iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>();
+    assert_eq!(to(), ["good@a.example"]);
+    done(site, &["forget", "192.0.2.17", "--yes"]);
+    // It would be split by this, and all parts would go to all.
+    let settings = fs::read_to_string(site.join("concert.toml")).unwrap();
+    fs::write(site.join("concert.toml"), format!("{settings}size_max = \"2KiB\"\n")).unwrap();
+    done(site, &["notice", "retry", &id]);
+    once(site);
+    assert_eq!(to(), ["good@a.example", "tmp@b.example"], "{:?}", rows(site, &[]));
+    let mails = smtp.mails();
+    let text = |mail: &Mail| String::from_utf8_lossy(&mail.bytes).into_owned();
+    let number = |mail: &Mail| {
+        text(mail).lines().find(|line| line.to_ascii_lowercase().starts_with("message-id:")).unwrap().to_owned()
+    };
+    assert_eq!(number(&mails[0]), number(&mails[1]));
+    assert!(mails[1].bytes.len() > 2048 && mails[0].bytes != mails[1].bytes);
+    let all = receivers(&shown(site, &id));
+    assert_eq!(
+        (rows(site, &[]).len(), all.as_slice()),
+        (1, ["good@a.example has it", "tmp@b.example has it"].map(str::to_owned).as_slice())
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_suspended_while_it_is_waited_for_gets_nothing_and_nobody_gets_a_mail_twice() {
     let (smtp, folder) = (SmtpServer::start().await.unwrap(), tempfile::tempdir().unwrap());

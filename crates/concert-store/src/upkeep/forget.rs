@@ -218,14 +218,7 @@ impl Writer {
                 .map_err(trouble)?;
         }
         for id in &traces.notices {
-            sqlx::query(
-                "UPDATE notice SET recipient = '', reason = 'its recipient was removed on request',
-                 state = CASE WHEN state IN ('delivered', 'rejected') THEN state ELSE 'no-contact' END WHERE id = ?1",
-            )
-            .bind(id)
-            .execute(&mut *change)
-            .await
-            .map_err(trouble)?;
+            forget_recipient(&mut change, id, &traces.needle).await?;
         }
         forget_addresses(&mut change, &traces.needle).await?;
         let mut hasher = blake3::Hasher::new_derive_key("concert 2026 forgotten value");
@@ -309,6 +302,25 @@ fn without(stored: &Stored<'_>, needle: &Needle, into: &mut Batch) {
     }
     let row = stored.event.row();
     open.keep(row.id, row.key, row.position);
+}
+
+/// Takes an address from a notice that is to it. The others of whom it is for stay, so that whoever has its mail gets no
+/// other in its place; one that is left to nobody waits for a contact.
+async fn forget_recipient(change: &mut Change<'_>, id: &str, needle: &Needle) -> Result<(), Problem> {
+    let query = sqlx::query_scalar("SELECT recipient FROM notice WHERE id = ?1").bind(id);
+    let before: String = query.fetch_one(&mut **change).await.map_err(trouble)?;
+    let left: Vec<&str> = before.split(',').filter(|one| !needle.is_in(one.as_bytes())).collect();
+    // A value that is none of the addresses, and stands in their list all the same, goes with all of it.
+    let is_found = left.len() < before.split(',').count();
+    let left = if is_found { left } else { Vec::new() };
+    let sql = if left.is_empty() {
+        "UPDATE notice SET recipient = ?2, reason = 'its recipient was removed on request',
+         state = CASE WHEN state IN ('delivered', 'rejected') THEN state ELSE 'no-contact' END WHERE id = ?1"
+    } else {
+        "UPDATE notice SET recipient = ?2 WHERE id = ?1"
+    };
+    let query = sqlx::query(sql).bind(id).bind(left.join(","));
+    query.execute(&mut **change).await.map_err(trouble).map(drop)
 }
 
 /// What is known of the value as the address of a contact, or of somebody who complained.
@@ -397,6 +409,25 @@ mod tests {
             left,
             "rejected|(removed)(removed)(removed)|bea@x.example(removed)|(removed)|cleo@x.example(removed)|dora@x.example250 taken"
         );
+    }
+
+    #[tokio::test]
+    async fn a_notice_to_several_stays_one_to_the_others() {
+        let (_dir, store) = site().await;
+        let mut writer = Writer::open(&store, DAY, DAY).await.unwrap().unwrap();
+        let pool = store.records.pool();
+        for (number, to) in ["anna@x.example,bea@x.example", "joanna@x.example", "anna@x.example"].iter().enumerate() {
+            let sql = "INSERT INTO notice (id, name, key, recipient, via, format, state, events, members, message_id, made, due)
+                       VALUES (?1, 'n', 'k', ?2, 'mail', 'csv', 'queued', 0, x'', ?1, 1, 1)";
+            sqlx::query(sql).bind(format!("20261122-00000{number}")).bind(to).execute(pool).await.unwrap();
+        }
+        let traces = writer.traces("anna@x.example").await.unwrap();
+        assert_eq!(traces.counts().notices, 2);
+        writer.forget(traces, DAY_ONE).await.unwrap();
+        let all = "SELECT group_concat(state || ' ' || recipient, '|') FROM notice";
+        let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
+        assert_eq!(left, "queued bea@x.example|queued joanna@x.example|no-contact ");
+        assert_eq!(writer.traces("anna@x.example").await.unwrap().counts(), TraceCounts::default());
     }
 
     #[tokio::test]

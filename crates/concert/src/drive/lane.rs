@@ -210,6 +210,7 @@ impl Lane {
         let mut parted = Vec::new();
         let (site, records) = (&self.site, &self.site.store.records);
         let (due, carried) = merging::gather(site, due).await?;
+        let before = self.before(&due).await?;
         let also = |id: &str| carried.get(id).map(Vec::as_slice).unwrap_or_default();
         let all: Vec<_> = due.iter().flat_map(|one| std::iter::once(one).chain(also(&one.0.id))).collect();
         let wanted: Vec<&Members> = all.iter().map(|(_, members)| members).collect();
@@ -219,6 +220,8 @@ impl Lane {
             let told = items(site, notice, &loaded, members, &heard);
             let kept = records.notice_bytes(&notice.id).await?;
             let is_fresh = kept.is_none();
+            // What was composed may be gone because somebody is to be forgotten. Who has the mail gets no part of it again.
+            let may_part = is_fresh && !before.0.contains_key(&notice.id);
             // What was kept goes out as it is, even when it could not be composed again: a key may have
             // expired since.
             let others = also(&notice.id)
@@ -234,7 +237,7 @@ impl Lane {
             match composed {
                 Ok((message, bytes)) => {
                     if is_fresh {
-                        if let Some(found) = too_large(site, notice, &bytes) {
+                        if let Some(found) = too_large(site, notice, &bytes).filter(|_| may_part) {
                             large.push(found);
                             continue;
                         }
@@ -243,7 +246,7 @@ impl Lane {
                     ready.push((notice.clone(), message, bytes));
                 }
                 // Perhaps only one of them cannot be composed.
-                Err(_) if is_fresh && records.unmerge_notices(&notice.id).await? => {
+                Err(_) if may_part && records.unmerge_notices(&notice.id).await? => {
                     parted.push(notice.id.clone());
                     parted.extend(also(&notice.id).iter().map(|(other, _)| other.id.clone()));
                 }
@@ -254,7 +257,6 @@ impl Lane {
             }
         }
         records.keep_notice_bytes(&fresh).await?;
-        let before = self.before(&ready).await?;
         let due = due.into_iter().filter(|(notice, _)| !parted.contains(&notice.id));
         self.busy.extend(due.map(|(notice, _)| (notice.id, notice.events)));
         self.more |= !parted.is_empty();
@@ -266,9 +268,9 @@ impl Lane {
     }
 
     /// What became of these by attempts before, for some of whom they are for; and who is suspended, where anything did.
-    async fn before(&self, ready: &[Ready]) -> Result<Before, Problem> {
-        let tried = ready.iter().filter(|(notice, ..)| notice.attempts > 0);
-        let tried: Vec<&str> = tried.map(|(notice, ..)| notice.id.as_str()).collect();
+    async fn before(&self, due: &[(Notice, Members)]) -> Result<Before, Problem> {
+        let tried = due.iter().filter(|(notice, _)| notice.attempts > 0);
+        let tried: Vec<&str> = tried.map(|(notice, _)| notice.id.as_str()).collect();
         let known = self.site.store.records.receivers(&tried).await?;
         let barred = if known.is_empty() { Barred::default() } else { self.site.barred().await? };
         Ok((known, barred))
