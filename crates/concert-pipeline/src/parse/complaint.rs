@@ -13,6 +13,10 @@
 //! addresses in its line, and of all that have none where the text names one such address alone; else it is
 //! a reject that says so. The words are in `complaint/sides.rs`.
 //!
+//! **What is in order again.** Of what is said to be clean (`192.0.2.7 is clean now`, `wurde bereinigt`) or gone
+//! (`http://evil.example/ is offline`) nothing is complained of in that line; where no other line does, a reject says so.
+//! The words are in `complaint/clean.rs`.
+//!
 //! `Source: A` and `Destination: B` in the lines of a paragraph belong together, and so do the cells of a table whose head
 //! names the sides (`source ip;destination ip;port`). A sentence that breaks at an address is read over the break.
 //!
@@ -51,6 +55,7 @@
 //! Longer than others because its samples are its manual. This is a guess made to be looked at by a person; structured reports have their own parsers.
 
 mod attacked;
+mod clean;
 mod find;
 mod forms;
 mod moment;
@@ -212,6 +217,21 @@ Spam comes from these:
                       1 : 198.51.100.2 was attacked, as the text says, and by whom is not clear: it is no event",
         },
         Sample {
+            name: "clean.txt",
+            settings: "",
+            given: "Thank you: 192.0.2.7 and 192.0.2.9 are clean now, but 192.0.2.8 still scans our servers.\n\
+                    Of the phishing pages http://a.example/x is offline, and http://b.example/x is not.\n\
+                    Please confirm that 192.0.2.10 is clean, which scanned us too.\n",
+            events: r#"
+{"source.ip":"192.0.2.8","classification.type":"scanner","classification.taxonomy":"information-gathering","event_description.text":"Thank you: 192.0.2.7 and 192.0.2.9 are clean now, but 192.0.2.8 still scans our servers."}
+{"source.url":"http://b.example/x","classification.type":"phishing","classification.taxonomy":"fraud","event_description.text":"Of the phishing pages http://a.example/x is offline, and http://b.example/x is not."}
+{"source.ip":"192.0.2.10","classification.type":"scanner","classification.taxonomy":"information-gathering","event_description.text":"Please confirm that 192.0.2.10 is clean, which scanned us too."}
+"#,
+            rejects: "1 : 192.0.2.7 is in order again, as the text says: it is no event\n\
+                      1 : 192.0.2.9 is in order again, as the text says: it is no event\n\
+                      2 : http://a.example/x is in order again, as the text says: it is no event",
+        },
+        Sample {
             name: "table.txt",
             settings: "type = \"other\"",
             given: "Jun 17 03:04:05 fw DROP SRC=192.0.2.8 DST=198.51.100.1 SPT=1024 DPT=22\n\
@@ -250,6 +270,17 @@ enum Subject {
     Url(String),
     /// The name of a host that serves what is complained of.
     Name(String),
+}
+
+impl Subject {
+    /// As a reject names it.
+    fn text(&self) -> String {
+        match self {
+            Self::Address(address) => address.to_string(),
+            Self::Network(net) => net.to_string(),
+            Self::Url(text) | Self::Name(text) => text.clone(),
+        }
+    }
 }
 
 struct Finding {
@@ -359,7 +390,8 @@ fn gather(
         if let Some(table) = &table {
             rest = table.row(&rest);
         }
-        let Line { found, attacked: others } = find::subjects(&rest, before, heading, urls, own);
+        let Line { found, attacked: others, clean } = find::subjects(&rest, before, heading, urls, own);
+        attacked.clean.extend(clean.into_iter().map(|subject| (*number, subject)));
         // A list of URLs is about what the line above it says.
         let is_link_alone = line.contains("//") && line.split_whitespace().count() == 1;
         before = if is_link_alone { before } else { line };

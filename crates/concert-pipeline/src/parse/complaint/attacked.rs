@@ -10,6 +10,8 @@ use crate::parse::{Fault, Sink};
 #[derive(Default)]
 pub(super) struct Attacked {
     all: Vec<(u64, Subject)>,
+    /// What is in order again, with the lines that say so.
+    pub(super) clean: Vec<(u64, Subject)>,
     /// What those lines say that are about the same as each other: `Source: A`, `Destination: B`.
     block: Vec<Subject>,
     /// Where the findings of these lines begin.
@@ -72,13 +74,24 @@ impl Attacked {
         for (number, subject) in victims {
             let what = match subject {
                 Subject::Address(address) if reached.contains(address) => continue,
-                Subject::Address(address) => address.to_string(),
                 Subject::Network(net) if findings.iter().any(|finding| finding.network == Some(*net)) => continue,
-                Subject::Network(net) => net.to_string(),
-                Subject::Url(text) | Subject::Name(text) => text.clone(),
+                subject => subject.text(),
             };
             let reason = format!("{what} was attacked, as the text says, and by whom is not clear: it is no event");
             sink.reject(*number, Fault::new("", reason), b"");
+        }
+        self.tell_clean(findings, sink);
+    }
+
+    /// Tells what is in order again and complained of nowhere else in the text.
+    fn tell_clean(self, findings: &[Finding], sink: &mut Sink<'_>) {
+        let mut seen: HashSet<Subject> = findings.iter().map(|finding| finding.subject.clone()).collect();
+        for (number, subject) in self.clean.into_iter().take(EVENTS_MAX) {
+            let what = subject.text();
+            if seen.insert(subject) {
+                let reason = format!("{what} is in order again, as the text says: it is no event");
+                sink.reject(number, Fault::new("", reason), b"");
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use concert_model::host::{self, Host};
 use concert_model::{Net, value};
 use regex::Regex;
 
+use super::clean::is_gone;
 use super::sides::{self, Side};
 use super::{Subject, forms, words};
 use crate::mail::mask::without_passwords;
@@ -42,6 +43,8 @@ pub(super) struct Line {
     pub found: Vec<Found>,
     /// What it says was attacked.
     pub attacked: Vec<Subject>,
+    /// What it says is in order again.
+    pub clean: Vec<Subject>,
 }
 
 /// Most things looked at in one line.
@@ -111,7 +114,7 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
     for word in rest.split_whitespace() {
         if !word.contains("//") {
             match link::bare(word) {
-                Some(link) => links.push((link, sides::side(&words, "") == Side::Target)),
+                Some(link) => links.push((link, link_side(rest, &words, word))),
                 None => {
                     let plain = host::refang(word);
                     if plain != word && sides::side(&words, "") != Side::Target {
@@ -127,7 +130,7 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
             let link = link::url(part);
             let before = link.as_ref().map_or(part, |link| part.get(..link.start).unwrap_or_default());
             words.extend([" ", &host::refang(before)]);
-            links.extend(link.map(|link| (link, sides::side(&words, "") == Side::Target)));
+            links.extend(link.map(|link| (link, link_side(rest, &words, word))));
         }
     }
     let mut line = Line::default();
@@ -146,9 +149,14 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
             Urls::Alone => !asks(&words, before),
             Urls::Defanged | Urls::All => false,
         };
-        for (Link { url, is_defanged, .. }, is_attacked) in links.into_iter().take(LINE_FOUND_MAX) {
+        for (Link { url, is_defanged, .. }, side) in links.into_iter().take(LINE_FOUND_MAX) {
+            let is_attacked = side == Side::Target;
             if urls == Urls::All || is_defanged || said && !is_attacked && !is_own(&url, own) {
                 let url = without_passwords(&url).into_owned();
+                if side == Side::Clean {
+                    line.clean.push(Subject::Url(url));
+                    continue;
+                }
                 line.found.push(Found { subject: Subject::Url(url), port: None, destination: None, is_said: false });
             }
         }
@@ -158,6 +166,16 @@ pub(super) fn subjects(rest: &str, before: &str, heading: Side, urls: Urls, own:
         line.found.retain(|found| !matches!(found.subject, Subject::Name(_)));
     }
     line
+}
+
+/// What a line says of a URL in one of its words; given is also what stands before it, without other URLs.
+fn link_side(line: &str, before: &str, word: &str) -> Side {
+    let after = line.split_once(word).map_or("", |(_, after)| after);
+    match sides::side(before, "") {
+        Side::Target => Side::Target,
+        _ if is_gone(before, after) => Side::Clean,
+        side => side,
+    }
 }
 
 /// Whether a line complains of its URLs, or the line before it does, and neither asks to open them.
@@ -295,6 +313,8 @@ fn addresses(text: &str, heading: Side, line: &mut Line) {
             line.found.push(Found { subject, port, destination, is_said: side != Side::Unsaid });
         } else if matches!(side, Side::To | Side::Target) {
             line.attacked.push(subject);
+        } else if side == Side::Clean {
+            line.clean.push(subject);
         }
     }
 }

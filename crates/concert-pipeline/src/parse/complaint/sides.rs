@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::clean::is_clean;
 use super::wrap::is_address;
 
 /// A side.
@@ -17,6 +18,8 @@ pub(super) enum Side {
     To,
     /// Something was done to it, or it is the writer's own: `dst=`, `against`, `our server`.
     Target,
+    /// It is in order again.
+    Clean,
     /// Nothing is said.
     Unsaid,
 }
@@ -72,7 +75,7 @@ const TARGET: &[&str] = &[
 /// Most words between what says that something is attacked and its address.
 const BETWEEN_MAX: usize = 4;
 
-fn compile(pattern: &str) -> Regex {
+pub(super) fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
@@ -85,6 +88,9 @@ fn is_in(list: &[&str], word: &str) -> bool {
 pub(super) fn side(before: &str, after: &str) -> Side {
     if is_ours(before) || is_called_ours(after) || is_beside_us(before, after) {
         return Side::Target;
+    }
+    if is_clean(before, after) {
+        return Side::Clean;
     }
     let words: Vec<&str> = words_back(before).take(BETWEEN_MAX + 1).collect();
     for word in words.iter().take(2) {
@@ -152,7 +158,7 @@ fn is_beside_us(before: &str, after: &str) -> bool {
 const LOOK_BYTES_MAX: usize = 200;
 
 /// The end of a longer text.
-fn tail(text: &str) -> Option<&str> {
+pub(super) fn tail(text: &str) -> Option<&str> {
     let from = text.len().checked_sub(LOOK_BYTES_MAX)?;
     (from..text.len()).find_map(|at| text.get(at..))
 }
