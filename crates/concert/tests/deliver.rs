@@ -633,6 +633,49 @@ async fn who_is_refused_for_now_is_tried_again_alone_and_nobody_gets_a_mail_twic
     assert_eq!(smtp.count(), 3);
 }
 
+/// Each of them wishes another time, so the notice is told at once, and waits for one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_the_time_of_one_contact_goes_in_one_mail() {
+    let (smtp, folder) = (SmtpServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let site = folder.path();
+    by_mail(site, &smtp, "to = \"responsible\"\ngroup_by = [\"source.ip\"]");
+    fs::remove_file(site.join("in/first")).unwrap();
+    let parties =
+        "party,prefixes,mail,schedule\nNet,192.0.2.0/24,now@net.example,at once\nNet,,later@net.example,at 06:00\n";
+    fs::write(site.join("parties.csv"), parties).unwrap();
+    done(site, &["contact", "import", "constituents", &site.join("parties.csv").display().to_string()]);
+    let is_of = |row: &Value, key: &str| row["key"].as_str().is_some_and(|of| of.contains(key));
+    for report in ["192.0.2.1", "192.0.2.2"] {
+        let kinds = ["scanner", "spam"]
+            .map(|kind| format!("{{\"source.ip\":\"{report}\",\"classification.type\":\"{kind}\"}}\n"));
+        for (at, row) in kinds.iter().enumerate() {
+            fs::write(site.join("event"), row).unwrap();
+            done(site, &["ingest", "--feed", "drop", &site.join("event").display().to_string()]);
+            assert_eq!(rows(site, &[]).iter().filter(|row| is_of(row, report)).count(), 2 * (at + 1));
+        }
+    }
+    let later: Vec<Value> = rows(site, &[]).into_iter().filter(|row| row["to"] == "later@net.example").collect();
+    assert!(later.len() == 4 && later.iter().all(|row| row["due"] == later[0]["due"]), "{later:?}");
+    // Its time comes.
+    let store = concert_store::Store::open(&site.join("data")).await.unwrap();
+    let now = concert_model::Time(jiff::Timestamp::now().as_microsecond());
+    for row in &later {
+        assert!(store.records.requeue_notice(row["id"].as_str().unwrap(), None, Gate::Open, now).await.unwrap());
+    }
+    drop(store);
+    once(site);
+    let to = |whom: &str| smtp.mails().iter().filter(|mail| mail.to == [whom]).count();
+    assert_eq!((to("now@net.example"), to("later@net.example")), (4, 2), "one for each key");
+    for key in ["192.0.2.1", "192.0.2.2"] {
+        let rows = rows(site, &["--state", "delivered"]).into_iter();
+        let of = rows.filter(|row| row["to"] == "later@net.example" && is_of(row, key));
+        let shown: Vec<Value> = of.map(|row| shown(site, row["id"].as_str().unwrap())).collect();
+        assert!(shown.iter().all(|one| one["state"] == "delivered" && one["message_id"] == shown[0]["message_id"]));
+        assert_eq!(shown.len(), 2);
+        assert_eq!(shown.iter().filter(|one| !one["goes_with"].is_null()).count(), 1);
+    }
+}
+
 /// What was composed goes with whoever is to be forgotten, and is composed anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_is_composed_anew_for_the_others_does_not_go_to_whoever_has_it() {

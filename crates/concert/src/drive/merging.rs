@@ -1,14 +1,15 @@
 //! Notices that go to the same people at the same time as one mail, an attachment each.
 //!
 //! Only kinds that say `merge = true`, by mail, in the same language, with the same blind copies and the same TLP label,
-//! which the subject says for the whole mail. Which
+//! which the subject says for the whole mail. Of other kinds only what waited for the time that a contact wishes: all of one kind
+//! and key that waited for the same moment. Which
 //! of them carries the others is written down before anything is composed. What turns out too large, or
 //! cannot be composed, is taken apart again and goes alone.
 
 use std::collections::{BTreeMap, HashMap};
 
-use concert_model::Problem;
 use concert_model::incident::Tlp;
+use concert_model::{Problem, Time};
 use concert_store::Members;
 use concert_store::records::Notice;
 
@@ -20,8 +21,9 @@ const NOTICES_MAX: usize = 50;
 /// Most events of all notices in one mail.
 const EVENTS_MAX: u64 = 50_000;
 
-/// What notices in one mail have in common: way out and addresses, language, blind copies, label.
-type Common = (String, String, Vec<String>, Option<Tlp>);
+/// What notices in one mail have in common: way out and addresses, language, blind copies, label; and of kinds that do not
+/// say `merge`, kind, key and the moment that they waited for.
+type Common = (String, String, Vec<String>, Option<Tlp>, Option<(String, String, Time)>);
 
 /// Notices that others carry, by the numbers of their carriers.
 pub(super) type Carried = HashMap<String, Vec<(Notice, Members)>>;
@@ -35,7 +37,9 @@ pub(super) async fn gather(
     let mut alike: BTreeMap<Common, Vec<(String, u64)>> = BTreeMap::new();
     for (notice, _) in &due {
         if let Some(kind) = may_go_with_others(site, notice) {
-            let key = (format!("{} {}", notice.via, notice.to), notice.language.clone(), kind.bcc.clone(), notice.tlp);
+            let own = (!kind.merge).then(|| (notice.name.clone(), notice.key.clone(), notice.due));
+            let whom = format!("{} {}", notice.via, notice.to);
+            let key = (whom, notice.language.clone(), kind.bcc.clone(), notice.tlp, own);
             alike.entry(key).or_default().push((notice.id.clone(), notice.events));
         }
     }
@@ -56,10 +60,11 @@ pub(super) async fn gather(
 
 /// The kind of a notice that may go with others in one mail; nothing where it goes alone.
 pub(super) fn may_go_with_others<'s>(site: &'s Site, notice: &Notice) -> Option<&'s settings::Notice> {
-    let kind = site.settings.notice(&notice.name).filter(|kind| kind.merge && notice.format != "html")?;
+    let waited = notice.due > notice.made;
+    let kind = site.settings.notice(&notice.name).filter(|kind| kind.merge || waited)?;
     let is_mail = site.settings.vias.get(&notice.via).is_some_and(|via| via.kind == MAIL);
     let is_fresh = notice.attempts == 0 && notice.within.is_empty();
-    (is_fresh && is_mail && !notice.to.is_empty()).then_some(kind)
+    (is_fresh && is_mail && notice.format != "html" && !notice.to.is_empty()).then_some(kind)
 }
 
 /// As many together as one mail takes.
