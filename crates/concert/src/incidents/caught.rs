@@ -206,9 +206,18 @@ impl Incidents {
         let mut case = match &known {
             Some(case) if rows.is_empty() => return Ok(Case::clone(case)),
             Some(case) if !rows.iter().any(super::case::erases) => case.with(rows),
-            _ => Case::new(id, incidents::entries_in(change, id, 0).await?),
+            _ => return self.case_anew(change, id).await,
         };
         if let Some(merged) = merged::unknown(known.as_deref(), &case) {
+            case.came = merged::of_in(change, &merged, |party| self.sectors(party)).await?;
+        }
+        Ok(case)
+    }
+
+    /// The same, read anew with all that came from others.
+    pub(super) async fn case_anew(&self, change: &mut Change<'_>, id: &str) -> Result<Case, Problem> {
+        let mut case = Case::new(id, incidents::entries_in(change, id, 0).await?);
+        if let Some(merged) = merged::unknown(None, &case) {
             case.came = merged::of_in(change, &merged, |party| self.sectors(party)).await?;
         }
         Ok(case)

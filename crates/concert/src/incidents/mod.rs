@@ -253,11 +253,12 @@ impl Incidents {
     async fn case(&self, id: &str) -> Result<Arc<Case>, Problem> {
         let known = self.held().get(id);
         let rows = self.store.records.entries_after(id, known.as_ref().map_or(0, |case| case.last)).await?;
-        let mut case = match &known {
-            Some(case) if rows.is_empty() => return Ok(Arc::clone(case)),
-            Some(case) if !rows.iter().any(case::erases) => case.with(rows),
-            Some(_) => Case::new(id, self.store.records.entries_after(id, 0).await?),
-            None => Case::new(id, rows),
+        // Of one that is read anew nothing is known yet, also of what came from others.
+        let (mut case, known) = match known {
+            Some(case) if rows.is_empty() => return Ok(case),
+            Some(case) if !rows.iter().any(case::erases) => (case.with(rows), Some(case)),
+            Some(_) => (Case::new(id, self.store.records.entries_after(id, 0).await?), None),
+            None => (Case::new(id, rows), None),
         };
         if let Some(merged) = merged::unknown(known.as_deref(), &case) {
             case.came = merged::of(&self.store, &merged, |party| self.sectors(party)).await?;

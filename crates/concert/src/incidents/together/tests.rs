@@ -1,6 +1,7 @@
 //! What a merge and a split must not make anybody forget: steps, duties and evidence.
 
 use concert_model::Time;
+use concert_model::access::{Forbid, Forbids};
 use concert_model::incident::content::{Act, Content, Task};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::marking::{Marking, Tlp};
@@ -189,6 +190,58 @@ async fn what_was_split_off_is_brought_back_and_not_merged() {
     merge(&site, &anna, &two, &one, true).await;
     let whole = site.incidents.show(&anna, &one).await.unwrap();
     assert!(whole.hosts.contains_key("192.0.2.7"), "{:?}", whole.hosts);
+}
+
+/// What is forbidden of a party that came with another incident stays forbidden after something was erased, and who is
+/// limited to one goes on seeing it; in the process that erased, and in one that hears of it.
+#[tokio::test]
+async fn what_came_of_other_incidents_stays_when_something_is_erased() {
+    let site = site().await;
+    let elsewhere = Incidents::new(site.incidents.store.clone(), &[7; 32], "CERT-EX", Arc::default());
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let of = BTreeSet::from(["Net A".to_owned()]);
+    let forbid = Forbid { name: "Otto works there".into(), of, ..Forbid::default() };
+    let otto = Forbids(vec![forbid]).on(user("otto", &["handler"], Tlp::Red));
+    let hen = user("hen", &["handler:Net A"], Tlp::Red);
+    let party = json!({"party": "Net A", "status": "unknown", "text": ""});
+    let (one, two) = (open(&site, &anna, "one", Tlp::Amber).await, open(&site, &anna, "two", Tlp::Amber).await);
+    write(&site, &anna, &one, "party", party.clone()).await.unwrap();
+    merge(&site, &anna, &one, &two, true).await;
+    let source = open(&site, &anna, "source", Tlp::Amber).await;
+    write(&site, &anna, &source, "party", party).await.unwrap();
+    let part = split(&site, &anna, &source, Chosen { parties: vec!["Net A".into()], ..Chosen::default() }).await;
+    for number in [&two, &part] {
+        let lead = json!({"role": "site-lead", "person": "anna", "party": "", "holds": true});
+        write(&site, &anna, number, "role", lead).await.unwrap();
+    }
+    let sees = async |incidents: &Incidents| {
+        let mut seen = Vec::new();
+        for (person, number) in [(&otto, &two), (&hen, &part)] {
+            let all = Slice { limit: 10, below: None };
+            let (list, _) = incidents.list(person, Filter::default(), all).await.unwrap();
+            let is_listed = list.iter().any(|one| one.head.number == *number);
+            seen.push((incidents.show(person, number).await.is_ok(), is_listed));
+        }
+        seen
+    };
+    let right = [(false, false), (true, true)];
+    assert_eq!((sees(&site.incidents).await, sees(&elsewhere).await), (right.to_vec(), right.to_vec()));
+    for number in [&two, &part] {
+        let note = write(&site, &anna, number, "note", json!({"text": "x"})).await.unwrap();
+        let seq = note.entries[0]["seq"].as_u64().unwrap();
+        assert_eq!(sees(&elsewhere).await, right);
+        site.incidents.erase_entry(Ask::new(&anna, NOW), number, seq, "a mistake").await.unwrap();
+    }
+    assert_eq!(sees(&elsewhere).await, right, "in the process that hears of it");
+    assert_eq!(sees(&site.incidents).await, right, "in the process that erased");
+    // What is written as part of a change reads it anew, too.
+    let note = write(&site, &anna, &two, "note", json!({"text": "y"})).await.unwrap();
+    let seq = note.entries[0]["seq"].as_u64().unwrap();
+    sees(&elsewhere).await;
+    site.incidents.erase_entry(Ask::new(&anna, NOW), &two, seq, "a mistake").await.unwrap();
+    let draft = said("note", json!({"text": "z"}));
+    elsewhere.write(Ask::new(&anna, NOW), &two, vec![draft]).await.unwrap();
+    assert_eq!((sees(&site.incidents).await, sees(&elsewhere).await), (right.to_vec(), right.to_vec()));
 }
 
 fn task(person: &str) -> Task {

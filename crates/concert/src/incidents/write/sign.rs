@@ -86,8 +86,8 @@ impl Incidents {
             None => (case, Vec::new()),
         };
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
-        let rows = incidents::entries_in(change, &case.id, 0).await?;
-        Ok((Case::new(&case.id, rows), Draft { marking, ..draft }, written))
+        let case = self.case_anew(change, &case.id).await?;
+        Ok((case, Draft { marking, ..draft }, written))
     }
 
     /// Signs drafts that were decided about and keeps them, with what is found by searching.
