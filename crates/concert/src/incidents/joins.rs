@@ -189,7 +189,7 @@ impl Incidents {
         match (is_joined, is_there) {
             (true, true) => return Err(wrong(format!("{one} and {other} are joined so already"))),
             (false, false) => return Err(wrong(format!("{one} and {other} are not joined so"))),
-            (true, false) => self.may_join(change, join, &first, &second).await?,
+            (true, false) => self.may_join(change, ask.person, join, (&first, &second)).await?,
             (false, true) => {}
         }
         let marking = stricter(&first, &second);
@@ -226,7 +226,13 @@ impl Incidents {
     }
 
     /// Whether two may be joined: nothing may end up in itself.
-    async fn may_join(&self, change: &mut Change<'_>, join: Join, first: &Case, second: &Case) -> Result<(), Refused> {
+    async fn may_join(
+        &self,
+        change: &mut Change<'_>,
+        person: &Person,
+        join: Join,
+        (first, second): (&Case, &Case),
+    ) -> Result<(), Refused> {
         let (one, other) = (&first.head.number, &second.head.number);
         if first.id == second.id {
             return Err(wrong(format!("{one} cannot be joined with itself")));
@@ -240,18 +246,10 @@ impl Incidents {
         if join == Join::Split {
             return Ok(());
         }
-        // One that shows what it moved away by showing where it went would show it twice, or not at all.
-        let is_split = |how: &str| first.head.split.contains_key(&(how.to_owned(), second.id.clone()));
-        let apart = match (is_split("split-to"), is_split("split-from")) {
-            (true, _) => Some((one, other)),
-            (_, true) => Some((other, one)),
-            _ => None,
-        };
-        if let (Join::Merged, Some((source, part))) = (join, apart) {
-            let problem = Problem::new(format!("{part} was split off {source}, so the two are not merged"));
-            return Err(Refused::Wrong(problem.hint(format!(
-                "`concert incident unsplit {source} --from {part}` brings back what was moved; then they can be merged"
-            ))));
+        if join == Join::Merged
+            && let Some(problem) = self.apart(change, person, (first, second)).await?
+        {
+            return Err(Refused::Wrong(problem));
         }
         // Up from the second, to parents and to those into which others were merged: the first must not be there.
         let (mut at, mut seen) = (vec![second.id.clone()], BTreeSet::new());

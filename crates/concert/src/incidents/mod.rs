@@ -4,6 +4,7 @@
 //! forbidden. Every write is one transaction: decision, signature, entry and what is derived from it.
 
 mod across;
+mod apart;
 mod audit;
 mod bound;
 mod case;

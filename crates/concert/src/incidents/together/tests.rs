@@ -186,7 +186,19 @@ async fn what_was_split_off_is_brought_back_and_not_merged() {
         let merged = site.incidents.join(Ask::new(&anna, NOW), Join::Merged, pair, true, "the same").await;
         assert!(refusal(merged).contains(&format!("{two} was split off {one}")));
     }
+    // Nor by way of others into which one of the two was merged.
+    let three = open(&site, &anna, "three", Tlp::Amber).await;
+    merge(&site, &anna, &two, &three, true).await;
+    for pair in [(one.as_str(), three.as_str()), (&three, &one)] {
+        let merged = site.incidents.join(Ask::new(&anna, NOW), Join::Merged, pair, true, "the same").await;
+        let why = refusal(merged);
+        assert!(why.contains(&format!("{two} was split off {one}")), "{why}");
+        assert!(why.contains(&format!("{two} was merged into {three}")), "{why}");
+    }
+    let whole = site.incidents.show(&anna, &three).await.unwrap();
+    assert!(whole.hosts.contains_key("192.0.2.7"), "{:?}", whole.hosts);
     site.incidents.join(Ask::new(&anna, NOW), Join::Split, (&one, &two), false, "the same").await.unwrap();
+    merge(&site, &anna, &two, &three, false).await;
     merge(&site, &anna, &two, &one, true).await;
     let whole = site.incidents.show(&anna, &one).await.unwrap();
     assert!(whole.hosts.contains_key("192.0.2.7"), "{:?}", whole.hosts);
