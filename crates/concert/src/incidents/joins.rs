@@ -466,6 +466,22 @@ impl Incidents {
         Ok(all)
     }
 
+    /// The incident of which an entry shows in this one, as far as a person may see it, and who has to do with what shows.
+    pub(super) async fn shown_by(
+        &self,
+        person: &Person,
+        case: &Case,
+        seq: u64,
+    ) -> Result<Option<(Arc<Case>, Circle)>, Refused> {
+        for Source { case, circle, only } in self.sources(person, case).await? {
+            let shown = self.rows_of(person, (&case, &circle), only.as_ref()).await?;
+            if shown.iter().any(|kept| kept.seq == seq) {
+                return Ok(Some((case, circle)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Entries of an incident that show in another, as a person may see them: some, or all.
     async fn rows_of<'c>(
         &self,

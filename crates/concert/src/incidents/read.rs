@@ -537,12 +537,10 @@ impl Incidents {
         let Some(seq) = seq else {
             return Ok(others.iter().map(|other| may(other, action, Object::Incident(&circle))).collect());
         };
-        // What shows here because of a merge or a split is for those who see it where it was written.
+        // What shows here because of a merge or a split is for those who see it where it was written, and for those who
+        // see it here by a role that went along.
         if !case.entries.iter().any(|kept| kept.seq == seq) {
-            let shown = self.joint_log(ask.person, &case).await?;
-            let kept = shown.iter().find(|kept| kept.seq == seq).ok_or(Refused::Missing)?;
-            case = self.case(&kept.header.incident).await?;
-            circle = self.circle(&case);
+            (case, circle) = self.shown_by(ask.person, &case, seq).await?.ok_or(Refused::Missing)?;
         }
         let kept = case.entries.iter().find(|kept| kept.seq == seq).ok_or(Refused::Missing)?;
         let Some((body, content)) = &kept.body else { return Err(Refused::Missing) };

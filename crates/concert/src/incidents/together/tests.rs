@@ -256,6 +256,26 @@ async fn what_came_of_other_incidents_stays_when_something_is_erased() {
     assert_eq!((sees(&site.incidents).await, sees(&elsewhere).await), (right.to_vec(), right.to_vec()));
 }
 
+/// Who sees what a split moved by a role that is limited to a party of it is told so, and may ask.
+#[tokio::test]
+async fn who_sees_what_a_split_moved_is_answered_as_it_shows() {
+    let site = site().await;
+    let (anna, ben) = (user("anna", &["handler"], Tlp::Red), user("ben", &["reader:Net B"], Tlp::Red));
+    let hen = user("hen", &["handler:Net A"], Tlp::Red);
+    let source = open(&site, &anna, "source", Tlp::Amber).await;
+    let party = json!({"party": "Net A", "status": "unknown", "text": ""});
+    let seq = write(&site, &anna, &source, "party", party).await.unwrap().entries[0]["seq"].as_u64().unwrap();
+    let part = split(&site, &anna, &source, Chosen { parties: vec!["Net A".into()], ..Chosen::default() }).await;
+    let log = site.incidents.log(&hen, &part, 0, 100).await.unwrap();
+    assert!(log.iter().any(|kept| kept.seq == seq) && site.incidents.show(&hen, &source).await.is_err());
+    let persons = [anna.clone(), ben, hen.clone()];
+    for person in [&anna, &hen] {
+        let decided = site.incidents.why(Ask::new(person, NOW), &part, Some(seq), &persons, Action::See).await;
+        let decided: Vec<bool> = decided.unwrap().iter().map(|decision| decision.allowed).collect();
+        assert_eq!(decided, [true, false, true], "{}", person.name);
+    }
+}
+
 fn task(person: &str) -> Task {
     let (name, title, due) = ("call".to_owned(), "Call the bank".to_owned(), Some(NOW.0 + 1));
     Task { name, title, role: None, person: person.into(), due, done: false, item: String::new() }
