@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use concert_model::access::{Action, Circle, Object, Person, forbidden, may};
+use concert_model::access::{Action, Circle, Decision, Object, Person, forbidden, may};
 use concert_model::incident::content::Act;
 use concert_model::incident::content::Content;
 use concert_model::incident::draft::DRAFTS_MAX;
@@ -131,21 +131,27 @@ impl Incidents {
         }
         let part = |case: &Case, circle: &Circle| {
             let state = case.state_for(circle, person);
-            let mut wanted = chosen(&state, party);
-            // What the site forbids to be released goes by how the evidence itself is marked.
-            wanted.retain(|sha256| party.is_none() || !forbids_release(person, circle, &state, sha256));
-            Part { id: case.id.clone(), wanted }
+            let wanted = chosen(&state, party);
+            // What the site forbids to be released goes by how the evidence itself is marked. A bag without it would say
+            // that nothing else was released.
+            let mut all = wanted.iter().filter(|_| party.is_some());
+            match all.find_map(|sha256| forbids_release(person, circle, &state, sha256)) {
+                Some(decision) => Err(Refused::Denied(decision)),
+                None => Ok(Part { id: case.id.clone(), wanted }),
+            }
         };
-        let (mut parts, mut merged) = (vec![part(&case, &circle)], Vec::new());
+        let (mut parts, mut merged) = (vec![part(&case, &circle)?], Vec::new());
         let sources = self.sources(person, &case).await?;
         for source in sources.iter().filter(|source| source.only.is_none()) {
             let goes = party.is_none_or(|party| {
                 Self::may_release(person, &source.circle).is_ok()
                     && self.sees_way((&case, &circle), &sources, &source.case.id, party)
             });
-            let part = part(&source.case, &source.circle);
-            if goes && (party.is_none() || !part.wanted.is_empty()) {
-                merged.push((source.case.head.number.clone(), part));
+            if goes {
+                let part = part(&source.case, &source.circle)?;
+                if party.is_none() || !part.wanted.is_empty() {
+                    merged.push((source.case.head.number.clone(), part));
+                }
             }
         }
         merged.sort_by(|one, other| one.0.cmp(&other.0));
@@ -294,11 +300,10 @@ impl Contents {
     }
 }
 
-/// Whether the site forbids that a person lets a piece of evidence out.
-fn forbids_release(person: &Person, circle: &Circle, state: &Incident, sha256: &str) -> bool {
-    let marking = state.evidence.get(sha256).and_then(marking_of);
-    let item = marking.as_ref().map(|marking| Object::Item { circle, marking, author: "" });
-    item.is_some_and(|item| forbidden(person, Action::Release, item).is_some())
+/// The decision by which the site forbids that a person lets a piece of evidence out.
+fn forbids_release(person: &Person, circle: &Circle, state: &Incident, sha256: &str) -> Option<Decision> {
+    let marking = state.evidence.get(sha256).and_then(marking_of)?;
+    forbidden(person, Action::Release, Object::Item { circle, marking: &marking, author: "" })
 }
 
 /// Evidence whose bytes are there, by its hash: all, or what was released to a party.

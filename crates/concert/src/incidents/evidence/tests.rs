@@ -1,9 +1,11 @@
 //! Who may see, read, handle and release evidence; what the others get.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 
 use concert_model::Time;
+use concert_model::access::{Forbid, Forbids};
 use concert_model::incident::PartyStatus;
 use concert_model::incident::content::{Act, Marked, Note, PartyMoved, Role, RoleMoved, Severity};
 use concert_model::incident::draft::NewIncident;
@@ -224,4 +226,44 @@ async fn a_bag_for_a_party_holds_nothing_that_whoever_exports_does_not_see() {
         let own = incidents.export(&anna, &number).await.unwrap();
         assert!(own.filter_map(|(_, body)| body).any(|body| body.contains(both)) && !journal.contains(both));
     }
+}
+
+/// What the site forbids whoever exports to let out is refused by name, also where others released it.
+#[tokio::test]
+async fn a_bag_without_what_is_forbidden_to_be_let_out_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (incidents, anna, number) = incident(dir.path()).await;
+    let lead = RoleMoved { role: Role::SiteLead, person: "ben".into(), party: String::new(), holds: true };
+    let (ask, ben) = (Ask::new(&anna, NOW), person("ben", None, Tlp::Red));
+    incidents.write(ask, &number, vec![plain(lead), plain(takes_part("Police"))]).await.unwrap();
+    let forbid = Forbid {
+        name: "Strict goes out by others".into(),
+        actions: BTreeSet::from([Action::Release]),
+        above: Some(Tlp::Amber),
+        ..Forbid::default()
+    };
+    let limited = Forbids(vec![forbid]).on(ben.clone());
+    let release = async |name: &str, bytes: &'static [u8], marking| {
+        let sha256 = incidents.add(ask, &number, new(name, marking), bytes).await.unwrap().sha256;
+        for person in [&anna, &ben] {
+            incidents.release(Ask::new(person, NOW), &number, &sha256, "Police", "order").await.unwrap();
+        }
+    };
+    let export = async |who: &Person, name: &str, party: Option<&str>| {
+        let (bag, bar) = (dir.path().join(name), indicatif::ProgressBar::hidden());
+        let exported = incidents.export_evidence(Ask::new(who, NOW), &number, (&bag, party), "", bar).await;
+        match exported {
+            Ok(exported) => exported.evidence.to_string(),
+            Err(Refused::Denied(decision)) => decision.reason,
+            Err(other) => format!("{other:?}"),
+        }
+    };
+    release("open", b"open", None).await;
+    assert_eq!(export(&limited, "one", Some("Police")).await, "1");
+    release("strict", b"strict", Some(Marking::of(Tlp::AmberStrict))).await;
+    let why = "this site forbids it: Strict goes out by others";
+    assert_eq!(export(&limited, "two", Some("Police")).await, why);
+    assert_eq!(export(&ben, "three", Some("Police")).await, "2");
+    // For itself who sees it may have all of it.
+    assert_eq!(export(&limited, "four", None).await, "2");
 }
