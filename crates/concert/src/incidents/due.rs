@@ -215,7 +215,7 @@ impl Incidents {
         all.extend(mails.iter().map(|row| mail_due(row, &circle)));
         let next = all.iter().filter_map(|due| next_stage(due, ask.ahead_seconds, now)).min();
         let mut reminders = Vec::new();
-        let mut seen: BTreeMap<&str, Vec<Due>> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, Vec<(Due, Option<Marking>)>> = BTreeMap::new();
         let open = marked_up_to(&state.marking, ask.titles);
         for due in all {
             let Some(ahead) = stage(&due, ask.ahead_seconds, now) else { continue };
@@ -226,28 +226,30 @@ impl Incidents {
                 }
                 let theirs = seen.get(name.as_str()).map_or(&[][..], Vec::as_slice);
                 // What it is called says something of others that have its name, so it is told as they see it.
-                receivers.extend(theirs.iter().find(|other| due.is(other)).map(|own| (name.clone(), own.clone())));
+                let own = theirs.iter().find(|(other, _)| due.is(other));
+                receivers.extend(own.map(|(own, marking)| (name.clone(), own.clone(), marking.clone())));
                 // Mails are no entries: who may say what they are sees them.
                 if due.kind == Kind::Mail && may(person, Action::Conduct, Object::Incident(&circle)).allowed {
-                    receivers.push((name.clone(), due.clone()));
+                    receivers.push((name.clone(), due.clone(), None));
                 }
             }
             if receivers.is_empty() {
-                receivers.push((String::new(), due.clone()));
+                receivers.push((String::new(), due.clone(), None));
             }
             let title_for = |receiver: &str| match ask.persons.get(receiver) {
                 Some(person) => titles::read(&case, &circle, person, &state.title),
                 None => state.title.clone(),
             };
             // By what each receiver sees: that there is more of that name is not told by leaving it out.
-            let is_named = |receiver: &str| {
-                let made = made((&case, &circle), (&sources, ask.persons.get(receiver)), &state, &due);
+            let is_named = |receiver: &str, marking: Option<Marking>| {
+                let reader = ask.persons.get(receiver);
+                let made = marking.or_else(|| made((&case, &circle), (&sources, reader), &state, &due));
                 open && marked_up_to(&made, ask.titles)
             };
-            reminders.extend(receivers.into_iter().map(|(receiver, own)| Reminder {
+            reminders.extend(receivers.into_iter().map(|(receiver, own, marking)| Reminder {
                 incident: [case.id.clone(), state.number.clone()],
                 title: open.then(|| title_for(&receiver)),
-                is_named: is_named(&receiver),
+                is_named: is_named(&receiver, marking),
                 receiver,
                 due: own,
                 ahead,
@@ -256,19 +258,21 @@ impl Incidents {
         Ok((reminders, next))
     }
 
-    /// What comes due as a person sees it: nothing where the incident is missing for the person.
+    /// What comes due as a person sees it, and of steps that are its own of runs which it does not read how the run is
+    /// marked: nothing where the incident is missing for the person.
     async fn seen_due(
         &self,
         (case, circle): (&Case, &Circle),
         person: &Person,
         now: Time,
-    ) -> Result<Vec<Due>, Refused> {
+    ) -> Result<Vec<(Due, Option<Marking>)>, Refused> {
         if !may(person, Action::See, Object::Incident(circle)).allowed {
             return Ok(Vec::new());
         }
         let (state, _) = self.to_do(person, (case, circle)).await?;
         let own = self.own_steps_due(person, (case, circle), &state, now).await?;
-        Ok(due(&state, known(&state, now)).into_iter().chain(own.into_iter().map(|(due, _)| due)).collect())
+        let seen = due(&state, known(&state, now)).into_iter().map(|due| (due, None));
+        Ok(seen.chain(own.into_iter().map(|(due, marking)| (due, Some(marking)))).collect())
     }
 }
 

@@ -152,6 +152,30 @@ async fn an_affected_party_does_its_own_steps_and_no_others() {
     assert!(site.incidents.progress(&otto, &one, NOW).await.is_err());
 }
 
+/// A step of its own is named in the reminder of whoever answers for a party as the run allows it, and not by what it reads.
+#[tokio::test]
+async fn a_reminder_of_an_own_step_names_it_as_its_run_is_marked() {
+    let site = site().await;
+    let anna = user("anna", &["handler"], Tlp::Red);
+    let otto = user("otto", &[], Tlp::Amber);
+    let opened = site.incidents.open(Ask::new(&anna, NOW), new("one", Marking::of(Tlp::Amber), Vec::new())).await;
+    let one = opened.unwrap().number;
+    speaks(&site, &anna, &one, ("otto", "Net A")).await;
+    begin(&site, &anna, &one, "Net A").await;
+    let persons = BTreeMap::from([(otto.name.clone(), otto.clone())]);
+    let now = NOW.plus_seconds(3 * 3_600);
+    for (titles, want) in [(Tlp::Amber, true), (Tlp::Green, false)] {
+        let ask = Reminding { ahead_seconds: &[], titles, persons: &persons, now };
+        let mut named = Vec::new();
+        for (id, _) in site.incidents.may_come_due().await.unwrap() {
+            let (all, _) = site.incidents.reminders(&id, &ask).await.unwrap();
+            let own = all.into_iter().filter(|one| one.receiver == "otto");
+            named.extend(own.map(|one| (one.due.name, one.is_named)));
+        }
+        assert_eq!(named, [("cleaning/back-up".to_owned(), want)], "{titles}");
+    }
+}
+
 /// A process concerns the only party that takes part, and no longer is it asked which one when another incident shows here;
 /// what stays within the site stays there.
 #[tokio::test]
