@@ -256,7 +256,7 @@ async fn what_came_of_other_incidents_stays_when_something_is_erased() {
     assert_eq!((sees(&site.incidents).await, sees(&elsewhere).await), (right.to_vec(), right.to_vec()));
 }
 
-/// Who sees what a split moved by a role that is limited to a party of it is told so, and may ask.
+/// Who sees what a split moved by a role that is limited to a party of it counts among those who see it there.
 #[tokio::test]
 async fn who_sees_what_a_split_moved_is_answered_as_it_shows() {
     let site = site().await;
@@ -268,11 +268,11 @@ async fn who_sees_what_a_split_moved_is_answered_as_it_shows() {
     let part = split(&site, &anna, &source, Chosen { parties: vec!["Net A".into()], ..Chosen::default() }).await;
     let log = site.incidents.log(&hen, &part, 0, 100).await.unwrap();
     assert!(log.iter().any(|kept| kept.seq == seq) && site.incidents.show(&hen, &source).await.is_err());
-    let persons = [anna.clone(), ben, hen.clone()];
-    for person in [&anna, &hen] {
-        let decided = site.incidents.why(Ask::new(person, NOW), &part, Some(seq), &persons, Action::See).await;
+    let persons = [anna.clone(), ben, hen];
+    for (name, want) in [(&part, [true, false, true]), (&source, [true, false, false])] {
+        let decided = site.incidents.why(Ask::new(&anna, NOW), name, Some(seq), &persons, Action::See).await;
         let decided: Vec<bool> = decided.unwrap().iter().map(|decision| decision.allowed).collect();
-        assert_eq!(decided, [true, false, true], "{}", person.name);
+        assert_eq!(decided, want, "{name}");
     }
 }
 
