@@ -66,6 +66,8 @@ pub struct Telling {
     pub notices: Vec<NewNotice>,
     /// Kinds whose cursor moves: name, batch, next due.
     pub cursors: Vec<(String, u64, Time)>,
+    /// Whether groups that were held back before stay so, of kinds whose cursor moves.
+    pub is_part: bool,
     /// Groups told further than the rest, or less far: kind, key, batch.
     pub early: Vec<(String, String, u64)>,
     /// When problems were told, by kind.
@@ -76,9 +78,9 @@ impl Telling {
     pub(crate) async fn write(&self, change: &mut Change<'_>) -> Result<(), Problem> {
         records::insert_notices(change, self.now, &self.home, &self.notices).await.map(drop)?;
         for (name, batch, due) in &self.cursors {
-            records::move_cursor(change, name, *batch, *due).await?;
+            records::move_cursor(change, name, *batch, *due, self.is_part).await?;
         }
-        // A cursor passes by what groups are behind it, but for those that are named here.
+        // A cursor passes by what groups are behind it, but for those that stay and those that are named here.
         for (name, key, batch) in &self.early {
             records::tell_early(change, name, key, *batch).await?;
         }

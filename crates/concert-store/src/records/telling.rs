@@ -7,7 +7,7 @@ use std::sync::Arc;
 use concert_model::incident::Tlp;
 use concert_model::{Problem, Time};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::audit::{Act, By, append_audit};
 use super::{Change, Records, trouble};
@@ -155,6 +155,28 @@ impl Records {
                 (row.try_get("key").unwrap_or_default(), row.try_get::<i64, _>("batch").unwrap_or(0).cast_unsigned())
             })
             .collect())
+    }
+
+    /// Which of these groups of a kind are held back: told less far than its cursor.
+    pub async fn notice_held(
+        &self,
+        name: &str,
+        keys: impl Iterator<Item = String>,
+    ) -> Result<HashSet<String>, Problem> {
+        let behind = "name = ?1 AND batch < (SELECT batch FROM notice_cursor WHERE name = ?1)";
+        let any = format!("SELECT EXISTS (SELECT 1 FROM notice_early WHERE {behind})");
+        let any: bool =
+            sqlx::query_scalar(AssertSqlSafe(any)).bind(name).fetch_one(self.pool()).await.map_err(trouble)?;
+        let (mut held, mut keys) = (HashSet::new(), keys.peekable());
+        while any && keys.peek().is_some() {
+            let some: Vec<String> = keys.by_ref().take(ROWS_AT_ONCE).collect();
+            let sql =
+                format!("SELECT key FROM notice_early WHERE {behind} AND key IN (SELECT value FROM json_each(?2))");
+            let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).bind(name);
+            let query = query.bind(serde_json::Value::from(some).to_string());
+            held.extend(query.fetch_all(self.pool()).await.map_err(trouble)?);
+        }
+        Ok(held)
     }
 
     /// Leaves out addresses of a notice that is not sent yet. `false` when it has others by now.
@@ -376,8 +398,17 @@ pub(super) async fn keep_number(change: &mut Change<'_>, day: &str, number: i64)
     .map(|_| ())
 }
 
-/// Moves the cursor of a kind of notice in a change, and that of all groups behind it.
-pub(crate) async fn move_cursor(change: &mut Change<'_>, name: &str, batch: u64, due: Time) -> Result<(), Problem> {
+/// Moves the cursor of a kind of notice in a change, and that of all groups behind it; where those that are held back stay,
+/// of the others alone. There may be very many of them, and a report comes every second.
+pub(crate) async fn move_cursor(
+    change: &mut Change<'_>,
+    name: &str,
+    batch: u64,
+    due: Time,
+    held_stay: bool,
+) -> Result<(), Problem> {
+    let query = sqlx::query_scalar("SELECT batch FROM notice_cursor WHERE name = ?1").bind(name);
+    let before: Option<i64> = query.fetch_optional(&mut **change).await.map_err(trouble)?;
     sqlx::query(
         "INSERT INTO notice_cursor (name, batch, due) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET batch = excluded.batch, due = excluded.due",
@@ -388,9 +419,10 @@ pub(crate) async fn move_cursor(change: &mut Change<'_>, name: &str, batch: u64,
     .execute(&mut **change)
     .await
     .map_err(trouble)?;
-    sqlx::query("DELETE FROM notice_early WHERE name = ?1 AND batch <= ?2")
+    sqlx::query("DELETE FROM notice_early WHERE name = ?1 AND batch BETWEEN ?3 AND ?2")
         .bind(name)
         .bind(batch.cast_signed())
+        .bind(before.filter(|_| held_stay).unwrap_or(0))
         .execute(&mut **change)
         .await
         .map_err(trouble)

@@ -5,8 +5,10 @@
 //! transaction. So an event is in exactly one notice of each kind, whenever the process is killed.
 
 mod gathered;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use concert_model::{Event, Problem, Time};
 use concert_pipeline::condition::Condition;
@@ -172,7 +174,8 @@ impl Teller {
 
     /// What is told together with the report that was just written, whose last batch is `newest`.
     pub async fn finish_report(&mut self, site: &Site, newest: u64, now: Time) -> Result<Telling, Problem> {
-        let mut telling = Telling { now, home: site.home(), ..Telling::default() };
+        // What is held back stays so.
+        let mut telling = Telling { now, home: site.home(), is_part: true, ..Telling::default() };
         for at_once in &mut self.at_once {
             let mut gathered = std::mem::take(&mut at_once.gathered);
             if let Some(notice) = site.settings.notices.get(at_once.index) {
@@ -327,8 +330,9 @@ impl Teller {
     }
 }
 
-/// Takes out of what a report brought to a kind that is told at once the groups of parties that have a time of their own.
-/// Gives up to where each group is told that is held back, of this report or from before.
+/// Takes out of what a report brought to a kind that is told at once the groups of parties that have a time of their own,
+/// and those that are held back from before, whatever their parties wish by now: they are told together with that. Gives up
+/// to where each group is told that is held back since this report.
 async fn keep_back(
     site: &Site,
     hasty: &Hasty,
@@ -340,15 +344,16 @@ async fn keep_back(
     }
     let records = &site.store.records;
     let cursor = records.notice_cursor(&notice.name).await?.map_or(0, |(batch, _)| batch);
-    let mut held = records.notice_early(&notice.name).await?;
-    held.retain(|_, told| *told < cursor);
+    let name = |group: &Group| String::from_utf8_lossy(&group.key).into_owned();
+    let before = records.notice_held(&notice.name, gathered.groups.iter().map(name)).await?;
     let has_own_time = |group: &&Group| hasty.has_own_time(&group.party, &notice.when);
-    let keys: BTreeSet<Box<[u8]>> =
-        gathered.groups.iter().filter(has_own_time).map(|group| group.key.clone()).collect();
-    gathered.leave_out(|key| keys.contains(key));
-    for key in keys {
-        held.entry(String::from_utf8_lossy(&key).into_owned()).or_insert(cursor);
+    let (mut keys, mut held) = (BTreeSet::new(), HashMap::new());
+    for group in gathered.groups.iter().filter(|group| has_own_time(group) || before.contains(&name(group))) {
+        keys.insert(group.key.clone());
+        held.insert(name(group), cursor);
     }
+    held.retain(|name, _| !before.contains(name));
+    gathered.leave_out(|key| keys.contains(key));
     Ok(held)
 }
 
@@ -410,6 +415,7 @@ async fn gather(site: &Site, index: usize, only: Option<&[Box<[u8]>]>) -> Result
     let store: &Store = &site.store;
     let cursor = store.records.notice_cursor(&kind.name).await?.map_or(0, |(batch, _)| batch);
     let early = store.records.notice_early(&kind.name).await?;
+    let only: Option<HashSet<&[u8]>> = only.map(|only| only.iter().map(|key| &**key).collect());
     // What is held back for the time of its party came before.
     let first = early.values().copied().fold(cursor, u64::min);
     let quiet = store.quiet_batches(first).await?;
@@ -424,7 +430,7 @@ async fn gather(site: &Site, index: usize, only: Option<&[Box<[u8]>]>) -> Result
                     key.clear();
                     kind.group_by.write(&stored.event, &mut key);
                     let told = early.get(&*String::from_utf8_lossy(&key)).copied().unwrap_or(cursor);
-                    let wanted = only.is_none_or(|only| only.iter().any(|one| **one == *key));
+                    let wanted = only.as_ref().is_none_or(|only| only.contains(key.as_slice()));
                     if stored.batch <= told || !wanted {
                         continue;
                     }
