@@ -422,6 +422,28 @@ async fn an_answer_tied_by_number_alone_counts_from_a_contact_or_when_a_person_s
     assert!(more.last().unwrap().contains("20 mails wait with that notice already"), "{more:?}");
 }
 
+/// Who has a mail that others wait for answers it as it would one that all have.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_by_number_counts_from_who_has_what_others_wait_for() {
+    let Some(world) = World::new().await else { return };
+    world.import(
+        "constituents",
+        "party,prefixes,mail,purpose\nNet,192.0.2.0/24,good@net.example,abuse\nNet,,full@net.example,abuse\n",
+    );
+    world.smtp.at_line(Stage::To, "full@", Act::Answer("452 4.2.2 mailbox full".into()), 9);
+    world.event("192.0.2.1");
+    let first = world.smtp.mails().remove(0);
+    assert_eq!(first.to, ["good@net.example"]);
+    let answers = format!("In-Reply-To: <{}>\r\n", header(&first, "Message-ID"));
+    let by_number = |id: &str| reply(&first, "good@net.example", "", id).replace(&answers, "");
+    world.dovecot.deliver(&by_number("one@net.example")).unwrap();
+    world.once();
+    let mails = world.mails();
+    assert!(mails[0].starts_with("taken reply"), "{mails:?}");
+    assert_eq!(world.health("good@net.example")["replies"], 1);
+    assert_eq!(world.health("full@net.example")["replies"], 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_the_signature_that_its_domain_always_makes_waits_for_a_person() {
     let Some(world) = World::new().await else { return };

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::letter::Letter;
 use super::intake::Keeper;
-use super::{TROUBLE_WAIT_MAX, message, outcome, prove, receipt, responsible};
+use super::{TROUBLE_WAIT_MAX, message, outcome, partly, prove, receipt, responsible};
 use crate::incidents::Incoming;
 use crate::opener::{self, MAIL_BYTES_MAX};
 use crate::settings::MAILBOX;
@@ -339,6 +339,7 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
             first.get_or_insert((String::new(), Doubt::NeverSent, why));
             continue;
         }
+        let notice = partly::since_first(site, notice).await?;
         if candidate.how == tie::How::Ticket && notice.delivered_at.is_none() {
             let why = format!("it answers notice {} by its number alone, and that was not delivered", notice.id);
             first.get_or_insert((String::new(), Doubt::NeverSent, why));

@@ -5,10 +5,11 @@
 //! reason names who was not told. Whom it goes to is not decided anew meanwhile, because somebody has it.
 
 use concert_model::message::{Outcome, Partly};
-use concert_model::{Message, Time};
+use concert_model::{Message, Problem, Time};
 use concert_store::records::{Notice, ON_TRIAL, Receiver};
 
 use super::deliver::{Ended, GIVEN_UP, judge};
+use crate::wire::Site;
 
 /// What the reason of a notice begins with that was delivered by several attempts.
 const IN_PARTS: &str = "sent in parts";
@@ -38,6 +39,19 @@ pub(super) fn leave_out(
         message.bcc.splice(0..0, left);
     }
     suspended
+}
+
+/// A notice with when it was delivered, which it counts as once somebody has it, whoever else is waited for.
+pub(super) async fn since_first(site: &Site, notice: Notice) -> Result<Notice, Problem> {
+    if notice.delivered_at.is_some() {
+        return Ok(notice);
+    }
+    // That of the mail in which it goes.
+    let mail = if notice.within.len() > 1 { notice.within.as_str() } else { notice.id.as_str() };
+    let mut known = site.store.records.receivers(&[mail]).await?;
+    let got = known.remove(mail).unwrap_or_default().into_iter().filter(|one| one.has_it);
+    let delivered_at = got.map(|one| one.time).min();
+    Ok(Notice { delivered_at, ..notice })
 }
 
 /// Those who never get it, as they are kept.

@@ -10,7 +10,7 @@ use concert_pipeline::mail::address::canonical;
 use concert_pipeline::mail::tie::{self, Doubt};
 use concert_store::records::{Effect, MailRow, Notice, Settled};
 
-use super::super::{outcome, prove, receipt, remind, responsible};
+use super::super::{outcome, partly, prove, receipt, remind, responsible};
 use super::{addition, aside};
 use crate::wire::{self, Site};
 
@@ -66,6 +66,7 @@ pub async fn accept(site: &Site, number: i64, contact: Option<&str>) -> Result<M
     }
     let gone = || Problem::new(format!("notice {} is not there any more", row.notice));
     let (notice, _) = site.store.records.notice(&row.notice).await?.ok_or_else(gone)?;
+    let notice = partly::since_first(site, notice).await?;
     let to: Vec<String> = notice.to.split(',').filter(|one| !one.is_empty()).map(canonical).collect();
     let contact = match contact.map(canonical) {
         Some(contact) if !to.contains(&contact) => {
