@@ -1928,6 +1928,32 @@ async fn whoever_added_something_is_told_the_outcome_of_all_of_it() {
     assert_eq!((told("anna@bank.example").len(), told("carol@bank.example").len()), (1, 2));
 }
 
+/// Who says that it goes on, when it would be told that it stopped, is told nothing of the kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_adds_something_in_the_last_moment_is_not_told_that_it_stopped() {
+    let Some(world) = World::new().await else { return };
+    let more = "complaints = \"complaints\"\noutcome_after = \"7d\"\n\
+        [[feed]]\nname = \"complaints\"\nparser = \"complaint\"\n";
+    world.set(|settings| format!("{settings}{more}"));
+    for (from, host) in [("anna@bank.example", "9"), ("carol@bank.example", "20")] {
+        let text = format!("2026-06-17 03:04:05 UTC 192.0.2.{host} tries passwords");
+        let mail = format!(
+            "From: {from}\r\nTo: cert@cert.example\r\nSubject: attack\r\nMessage-ID: <{from}>\r\n\r\n{text}\r\n"
+        );
+        world.dovecot.deliver(&mail).unwrap();
+    }
+    world.once();
+    grow_old(&world.site(), 8);
+    let told = |to: &str| world.smtp.mails().into_iter().filter(|mail| mail.to == [to]).collect::<Vec<_>>();
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let receipt = told("anna@bank.example").remove(0);
+    let more = reply(&receipt, "anna@bank.example", "", "more@bank.example");
+    world.dovecot.deliver(&more.replace("We cleaned it.", &format!("{now} 192.0.2.9 tries passwords"))).unwrap();
+    world.once();
+    world.once();
+    assert_eq!((told("anna@bank.example").len(), told("carol@bank.example").len()), (1, 2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_complains_by_mail_to_another_feed_is_named_to_nobody_either() {
     let Some(world) = World::new().await else { return };

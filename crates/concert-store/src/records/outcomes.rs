@@ -50,8 +50,14 @@ impl Records {
         Ok(rows.iter().map(|row| (row.try_get("ticket").unwrap_or_default(), mail(row))).collect())
     }
 
-    /// The events of a report, as a notice names them; `None` where there are more than so many.
+    /// The events of a report, as a notice names them; `None` where there are more than so many, and where it waits to be
+    /// processed.
     pub async fn members_of(&self, report: ReportId, max: u64) -> Result<Option<Members>, Problem> {
+        let waits = "SELECT EXISTS (SELECT 1 FROM report WHERE id = ?1 AND state = 'waiting')";
+        let query = sqlx::query_scalar(waits).bind(report.0.as_slice());
+        if query.fetch_one(self.pool()).await.map_err(trouble)? {
+            return Ok(None);
+        }
         let query = sqlx::query("SELECT id, rows FROM batch WHERE report = ?1 ORDER BY id").bind(report.0.as_slice());
         let mut members = Members::default();
         for row in query.fetch_all(self.pool()).await.map_err(trouble)? {

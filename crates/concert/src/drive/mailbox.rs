@@ -188,9 +188,15 @@ pub(super) async fn once(site: &Arc<Site>, keeper: &Arc<Keeper>) -> Result<bool,
         keeper.look_failed(MAILBOX, why).await?;
     }
     settle_waiting(site, keeper).await?;
-    Box::pin(tell_outcomes(site)).await;
     prove::ask_due(site).await?;
     Ok(looked.is_ok())
+}
+
+/// Tells what became of complaints, once what came was processed.
+pub(super) async fn tell_outcomes_once(site: &Site) {
+    if site.settings.mailbox_to_read().is_some() {
+        tell_outcomes(site).await;
+    }
 }
 
 /// Remembers since when notices go out with a return address: only a bounce of an older one is
@@ -333,13 +339,13 @@ async fn settled(site: &Site, row: MailRow) -> Result<Letter, Problem> {
     let (mut first, mut unsure) = (None::<(String, Doubt, String)>, None::<(String, Doubt, String)>);
     for candidate in &candidates {
         let Some((notice, members)) = site.store.records.notice(&candidate.notice).await? else { continue };
+        let notice = partly::since_first(site, notice).await?;
         let was_sent = notice.attempts > 0 || site.store.records.notice_bytes(&notice.id).await?.is_some();
         if !was_sent {
             let why = format!("it names notice {}, which was never sent", notice.id);
             first.get_or_insert((String::new(), Doubt::NeverSent, why));
             continue;
         }
-        let notice = partly::since_first(site, notice).await?;
         if candidate.how == tie::How::Ticket && notice.delivered_at.is_none() {
             let why = format!("it answers notice {} by its number alone, and that was not delivered", notice.id);
             first.get_or_insert((String::new(), Doubt::NeverSent, why));

@@ -284,6 +284,7 @@ pub async fn once(site: Arc<Site>) -> Result<(), Failure> {
     let (mut worker, done) = result.await.map_err(|error| Failure::outside(Problem::new(error.to_string())))?;
     done.map_err(Failure::outside)?;
     worker.tell_due(&site).await.map_err(Failure::outside)?;
+    Box::pin(mailbox::tell_outcomes_once(&site)).await;
     learn::once(&site).await;
     responsible::address_waiting(&site).await.map_err(Failure::outside)?;
     follow::once(&site).await;

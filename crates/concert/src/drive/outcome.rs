@@ -151,8 +151,8 @@ pub(crate) fn words(site: &Site, language: &str, received: Time, after: Duration
     site.settings.templates.stopped(language, (&site_of.name, &site_of.email), received, after.as_secs() / 86_400)
 }
 
-/// Where the events of a complaint and of what was added to it are, if there are any and none of their problems was seen
-/// after a moment.
+/// Where the events of a complaint and of what was added to it are, if all of that was processed, there are any and none of
+/// their problems was seen after a moment.
 async fn quiet(site: &Site, reports: &[ReportId], until: Time) -> Result<Option<Vec<(u64, u32)>>, Problem> {
     let mut problems: Vec<(ProblemKey, Time)> = Vec::new();
     let mut places = Vec::new();
