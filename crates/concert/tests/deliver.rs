@@ -624,7 +624,7 @@ async fn who_is_refused_for_now_is_tried_again_alone_and_nobody_gets_a_mail_twic
     let shown = shown(site, id);
     assert_eq!(
         (shown["state"].as_str(), shown["reason"].as_str()),
-        (Some("delivered"), Some("sent in parts; 250 2.0.0 taken"))
+        (Some("delivered"), Some("sent in parts; 250 2.0.0 taken; not to gone@c.example (550 5.1.1 no such user)"))
     );
     let all = receivers(&shown);
     assert_eq!(all.iter().filter(|one| one.ends_with("has it")).count(), 3, "{all:?}");
@@ -734,6 +734,8 @@ async fn who_is_suspended_while_it_is_waited_for_gets_nothing_and_nobody_gets_a_
     );
     let shown = shown(site, &id);
     assert_eq!(shown["state"], "delivered", "{shown}");
+    let reason = "sent in parts; 250 2.0.0 taken; not to tmp@net.example (it was suspended since)";
+    assert_eq!(shown["reason"], reason);
     let want = ["full@net.example has it", "good@net.example has it", "tmp@net.example never gets it"];
     let mut got = receivers(&shown);
     got.sort();

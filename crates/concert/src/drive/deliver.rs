@@ -153,12 +153,12 @@ pub(super) fn end(
     message: &Message,
     bytes: u64,
     outcome: Outcome,
-    was_partly: bool,
+    before: &[Receiver],
     now: Time,
 ) -> End {
     match outcome {
-        outcome if was_partly || matches!(outcome, Outcome::Partly(_)) => {
-            let (ended, receivers) = partly::settled(notice, message, outcome, was_partly, now);
+        outcome if !before.is_empty() || matches!(outcome, Outcome::Partly(_)) => {
+            let (ended, receivers) = partly::settled(notice, message, outcome, before, now);
             End::Settled(ended, receivers)
         }
         Outcome::TooLarge(reason, limit) => End::TooLarge(TooLarge { id: notice.id.clone(), bytes, limit, reason }),

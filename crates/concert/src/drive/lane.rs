@@ -279,22 +279,24 @@ impl Lane {
     /// Begins attempts for all who have not got the mail by one before.
     fn start(&mut self, ready: Vec<Ready>, (known, barred): &Before) {
         for (notice, mut message, bytes) in ready {
-            let known = known.get(&notice.id);
-            if let Some(known) = known {
+            let mut before = known.get(&notice.id).cloned().unwrap_or_default();
+            if !before.is_empty() {
                 let is_suspended = |to: &str| anew::is_suspended_for(&self.site, &notice, to, barred);
-                let refused = partly::leave_out(&mut message, known, is_suspended);
+                let refused = partly::leave_out(&mut message, &before, is_suspended);
                 let now = wire::now();
                 if message.to.is_empty() && message.bcc.is_empty() {
                     let nobody = Outcome::Partly(Partly { refused, ..Partly::default() });
-                    let (ended, receivers) = partly::settled(&notice, &message, nobody, true, now);
+                    let (ended, receivers) = partly::settled(&notice, &message, nobody, &before, now);
                     self.receivers.push((notice.id, receivers));
                     self.ended.push(ended);
                     continue;
                 }
-                self.receivers.push((notice.id.clone(), partly::never(&refused, now)));
+                let never = partly::never(&refused, now);
+                before.extend_from_slice(&never);
+                self.receivers.push((notice.id.clone(), never));
             }
             let (site, turns) = (Arc::clone(&self.site), Arc::clone(&self.turns));
-            self.attempts.spawn(in_turn(site, turns, notice, message, bytes, known.is_some()));
+            self.attempts.spawn(in_turn(site, turns, notice, message, bytes, before));
         }
     }
 
@@ -409,7 +411,7 @@ async fn in_turn(
     notice: Notice,
     message: Message,
     bytes: Vec<u8>,
-    was_partly: bool,
+    before: Vec<Receiver>,
 ) -> Option<End> {
     let _turn = turns.acquire().await.ok()?;
     let size = bytes.len() as u64;
@@ -418,5 +420,5 @@ async fn in_turn(
     let outcome = outcome.unwrap_or_else(|_| {
         Outcome::Unsure("the attempt stopped over what the peer said; this is a mistake in Concert".into())
     });
-    Some(end(&notice, &message, size, outcome, was_partly, wire::now()))
+    Some(end(&notice, &message, size, outcome, &before, wire::now()))
 }

@@ -66,12 +66,13 @@ pub(super) fn never(refused: &[(String, String)], time: Time) -> Vec<Receiver> {
 }
 
 /// How an attempt ended by which, or before which, a notice went to some of those whom it is for; and what became of it
-/// for each of whom that is known now. The message is for those who were tried.
+/// for each of whom that is known now. The message is for those who were tried; `before` says what became of others by
+/// attempts before.
 pub(super) fn settled(
     notice: &Notice,
     message: &Message,
     outcome: Outcome,
-    was_partly: bool,
+    before: &[Receiver],
     now: Time,
 ) -> (Ended, Vec<Receiver>) {
     let tried = || message.to.iter().chain(&message.bcc).cloned();
@@ -105,16 +106,17 @@ pub(super) fn settled(
     let ended = match judged {
         // Nobody got it by this attempt.
         Some((id, state, due, reason)) if is_queued && partly.said.is_empty() => (id, state, due, reason),
-        Some((id, state, due, _)) if is_queued => (id, state, due, reason(&partly, false)),
-        _ => (notice.id.clone(), "delivered", now, reason(&partly, was_partly)),
+        Some((id, state, due, _)) if is_queued => (id, state, due, reason(&partly, &[])),
+        _ => (notice.id.clone(), "delivered", now, reason(&partly, before)),
     };
     (ended, receivers)
 }
 
-/// What an attempt did, in a sentence. Whoever is refused for good is named as where a notice is delivered by one.
-fn reason(partly: &Partly, in_parts: bool) -> String {
+/// What an attempt did, in a sentence. Whoever is refused for good is named as where a notice is delivered by one; of
+/// attempts before, in other words, because what follows from being refused followed then.
+fn reason(partly: &Partly, before: &[Receiver]) -> String {
     let mut said = Vec::new();
-    if in_parts {
+    if !before.is_empty() {
         said.push(IN_PARTS.to_owned());
     }
     if !partly.said.is_empty() {
@@ -125,6 +127,9 @@ fn reason(partly: &Partly, in_parts: bool) -> String {
     }
     let later = partly.later.iter().map(|(address, said)| format!("not yet {address} ({said})"));
     said.extend(later);
+    let is_new = |address: &str| partly.refused.iter().any(|(refused, _)| refused == address);
+    let never = before.iter().filter(|one| !one.has_it && !is_new(&one.address));
+    said.extend(never.map(|one| format!("not to {} ({})", one.address, one.said)));
     said.join("; ")
 }
 
@@ -158,10 +163,21 @@ mod tests {
     }
 
     fn check(sent_for: i64, was_partly: bool, outcome: Outcome, want: (&str, &str), known: &[(&str, bool, &str)]) {
+        let has_it = Receiver { address: "a@a.example".into(), has_it: true, said: "250 taken".into(), time: Time(0) };
+        check_after(&[has_it][usize::from(!was_partly)..], sent_for, outcome, want, known);
+    }
+
+    fn check_after(
+        before: &[Receiver],
+        sent_for: i64,
+        outcome: Outcome,
+        want: (&str, &str),
+        known: &[(&str, bool, &str)],
+    ) {
         let now = Time::parse("2026-11-22T04:50:30Z", None).unwrap();
         let notice = Notice { since: now.plus_seconds(-sent_for), ..Notice::default() };
         let message = Message { to: vec!["b@b.example".into()], ..Message::default() };
-        let ((_, state, _, reason), receivers) = settled(&notice, &message, outcome, was_partly, now);
+        let ((_, state, _, reason), receivers) = settled(&notice, &message, outcome, before, now);
         assert_eq!((state, reason.as_str()), want);
         let got: Vec<_> = receivers.iter().map(|one| (one.address.as_str(), one.has_it, one.said.as_str())).collect();
         assert_eq!(got, known, "{reason}");
@@ -202,6 +218,20 @@ mod tests {
             ("delivered", "sent in parts; refused: b@b.example: 552 too large"),
             &b(false, "552 too large"),
         );
+    }
+
+    #[test]
+    fn a_reason_names_who_was_refused_by_attempts_before_in_other_words() {
+        let refused = [("c@c.example".to_owned(), "550 5.1.1 unknown".to_owned())];
+        let before = never(&refused, Time(0));
+        let done = Outcome::Done("250 ok".into());
+        let reason = "sent in parts; 250 ok; not to c@c.example (550 5.1.1 unknown)";
+        // What follows from a refusal followed then.
+        assert!(!reason.contains("refused: "));
+        check_after(&before, DAY, done, ("delivered", reason), &[("b@b.example", true, "250 ok")]);
+        let gone = Outcome::Never("550 5.1.1 gone".into());
+        let reason = "sent in parts; refused: b@b.example: 550 5.1.1 gone; not to c@c.example (550 5.1.1 unknown)";
+        check_after(&before, DAY, gone, ("delivered", reason), &[("b@b.example", false, "550 5.1.1 gone")]);
     }
 
     #[test]
