@@ -16,11 +16,13 @@ pub const NAME: &str = "(message)";
 const AT_ONCE_MAX: u32 = 1_000;
 
 impl Records {
-    /// Messages whose sending has ended, which is not in the journal yet: numbers of their notices.
+    /// Messages whose sending has ended, or that somebody has while others are waited for, where that is not in the journal
+    /// yet.
     pub async fn unproved_messages(&self) -> Result<Vec<Notice>, Problem> {
         // The name stands in the text so that the index of these few is used.
         let sql =
-            "SELECT id FROM notice WHERE name = '(message)' AND state IN ('delivered', 'failed') AND proved <> state
+            "SELECT id FROM notice WHERE name = '(message)' AND proved <> state AND (state IN ('delivered', 'failed')
+             OR state = 'queued' AND EXISTS (SELECT 1 FROM notice_receiver WHERE notice = notice.id AND has_it = 1))
              ORDER BY seq LIMIT ?1";
         let ids: Vec<String> =
             sqlx::query_scalar(sql).bind(AT_ONCE_MAX).fetch_all(self.pool()).await.map_err(trouble)?;
@@ -85,7 +87,7 @@ pub async fn queue(
     Ok((id, message_id))
 }
 
-/// Says that the journal knows how sending a message ended. `false` where it did, or where it is being sent
+/// Says that the journal knows how a message stands. `false` where it did, or where it is being sent
 /// again by now.
 pub async fn prove(change: &mut Change<'_>, notice: &str, state: &str) -> Result<bool, Problem> {
     let sql = "UPDATE notice SET proved = ?2 WHERE id = ?1 AND state = ?2 AND proved <> ?2";

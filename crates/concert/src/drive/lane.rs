@@ -360,12 +360,13 @@ impl Lane {
             tracing::error!("what was told on trial may count as told: {problem}");
         }
         self.site.store.records.settle_notices(&self.ended, &self.receivers).await?;
-        self.receivers.clear();
+        let is_new = |(_, receivers): &(String, Vec<Receiver>)| receivers.iter().any(|one| one.has_it);
+        let has_somebody = self.receivers.drain(..).any(|one| is_new(&one));
         match mailbox::refused(&self.site, &self.ended).await {
             Ok(again) => self.sent.told_again += again,
             Err(problem) => tracing::error!("a refused contact is not suspended: {problem}"),
         }
-        message::prove_ended(&self.site, &self.ended).await;
+        message::prove_ended(&self.site, &self.ended, has_somebody).await;
         self.sent.count(&self.ended);
         for (id, _, _, _) in self.ended.drain(..) {
             self.busy.remove(&id);

@@ -82,8 +82,8 @@ pub(super) async fn prove(incidents: &Incidents) {
 }
 
 /// The same at once where one of these attempts may have been of a message.
-pub(super) async fn prove_ended(site: &Site, ended: &[Ended]) {
-    if ended.iter().all(|(_, state, _, _)| !matches!(*state, "delivered" | "failed")) {
+pub(super) async fn prove_ended(site: &Site, ended: &[Ended], has_somebody: bool) {
+    if !has_somebody && ended.iter().all(|(_, state, _, _)| !matches!(*state, "delivered" | "failed")) {
         return;
     }
     match site.store.records.unproved_messages().await {

@@ -1,4 +1,6 @@
-//! The proof that a message was sent: when the server took it, and what it answered.
+//! The proof that a message was sent: when the server took it first, and what it answered.
+//!
+//! Of a message to several it is written when the first has it, and again when the sending ends.
 
 use std::sync::Arc;
 
@@ -17,13 +19,16 @@ use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused};
 
 impl Incidents {
-    /// Writes down how sending messages ended, each time once. Gives their number.
+    /// Writes down that messages reached somebody, and how sending them ended, each time once. Gives their number.
     pub async fn prove_messages(&self, now: Time) -> Result<u64, Problem> {
         let mut done = 0;
         for notice in self.store.records.unproved_messages().await? {
+            let known = self.store.records.receivers(&[&notice.id]).await?;
+            let got = known.values().flatten().filter(|one| one.has_it);
+            let first = got.map(|one| one.time).min();
             let itself = Person::operator(BY_ITSELF);
             let written = self.write_made(Ask::new(&itself, now), &notice.key, Right::OfContent, |case, _| {
-                let drafts = proof(&case.whole(), &notice, now);
+                let drafts = proof(&case.whole(), &notice, first, now);
                 Ok(Made { drafts, beside: Beside::Prove(notice.id.clone(), notice.state.clone()) })
             });
             match written.await {
@@ -37,15 +42,15 @@ impl Incidents {
 }
 
 /// What is written of it. The party of a message that did not arrive was not told.
-fn proof(state: &Incident, notice: &Notice, now: Time) -> Vec<Draft> {
+fn proof(state: &Incident, notice: &Notice, first: Option<Time>, now: Time) -> Vec<Draft> {
     let letter = state.messages.iter().find(|letter| letter.message.notice == notice.id);
     let marking = letter.map(|letter| letter.marking.clone());
-    let taken = notice.state == "delivered";
+    let taken = notice.state == "delivered" || first.is_some();
     let delivered = Delivered {
         notice: notice.id.clone(),
         party: notice.party.clone(),
         taken,
-        time: notice.delivered_at.filter(|_| taken).unwrap_or(now).0,
+        time: first.or(notice.delivered_at).filter(|_| taken).unwrap_or(now).0,
         answer: notice.reason.clone(),
     };
     let mut drafts = vec![Draft { content: delivered.into(), marking, minutes: 0 }];

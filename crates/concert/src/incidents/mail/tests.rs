@@ -9,7 +9,7 @@ use concert_model::incident::mail::{Openpgp, Signature, Sort};
 use concert_model::incident::marking::{Marking, Tlp};
 use concert_model::{ReportId, Time};
 use concert_store::Store;
-use concert_store::records::{Home, MailRow, NewNotice, Settled, messages};
+use concert_store::records::{Home, MailRow, NewNotice, Receiver, Settled, messages};
 
 use super::super::{Ask, Incidents};
 use super::admit::marking_for;
@@ -119,14 +119,13 @@ async fn mails_that_wait_are_listed_in_parts_for_those_who_may_sort_them() {
     assert_eq!(listed(&person("carl", "reader"), 0, 10).await, []);
 }
 
-#[tokio::test]
-async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise() {
-    let (_dir, store, incidents, id) = opened().await;
+/// Queues a message to a party, and gives the number of its notice.
+async fn sent(incidents: &Incidents, id: &str) -> String {
     let root = Person::operator("root");
     let letter = Outgoing {
         notice: NewNotice {
             name: messages::NAME.into(),
-            key: id.clone(),
+            key: id.to_owned(),
             party: "Net".into(),
             recipient: "a@net.example".into(),
             state: "queued",
@@ -151,8 +150,15 @@ async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise
         left_out: Vec::new(),
     };
     let made = Made { drafts, beside };
-    incidents.write_made(Ask::new(&root, NOW), &id, Right::OfContent, |_, _| Ok(made)).await.unwrap();
-    let notice = incidents.show(&root, &id).await.unwrap().messages[0].message.notice.clone();
+    incidents.write_made(Ask::new(&root, NOW), id, Right::OfContent, |_, _| Ok(made)).await.unwrap();
+    incidents.show(&root, id).await.unwrap().messages[0].message.notice.clone()
+}
+
+#[tokio::test]
+async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise() {
+    let (_dir, store, incidents, id) = opened().await;
+    let root = Person::operator("root");
+    let notice = sent(&incidents, &id).await;
     let mut want = Vec::new();
     for (state, taken, status) in
         [("failed", false, PartyStatus::ContactSought), ("delivered", true, PartyStatus::Told)]
@@ -167,6 +173,41 @@ async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise
     let log = incidents.log(&root, &id, 0, 100).await.unwrap();
     let kinds = log.iter().filter(|kept| kept.body.as_ref().is_some_and(|(body, _)| body.kind == "delivery/1"));
     assert_eq!(kinds.count(), want.len());
+}
+
+/// Of a message to several a party has been told when the first has it, and not when the last was given up.
+#[tokio::test]
+async fn a_party_was_told_when_the_first_of_it_got_the_message() {
+    let (_dir, store, incidents, id) = opened().await;
+    let root = Person::operator("root");
+    let notice = sent(&incidents, &id).await;
+    let end = async |state: &'static str, days: i64, reason: &str, receivers: &[Receiver]| {
+        let time = NOW.plus_seconds(days * 86_400);
+        let receivers = [(notice.clone(), receivers.to_vec())];
+        store.records.settle_notices(&[(notice.clone(), state, time, reason.to_owned())], &receivers).await.unwrap();
+        incidents.prove_messages(time).await.unwrap()
+    };
+    let receiver = |address: &str, has_it: bool, days: i64| Receiver {
+        address: address.into(),
+        has_it,
+        said: "250 taken".into(),
+        time: NOW.plus_seconds(days * 86_400),
+    };
+    let proof = async || {
+        let state = incidents.show(&root, &id).await.unwrap();
+        state.deliveries.get(&notice).map(|one| (one.taken, one.time, one.answer.clone()))
+    };
+    // Who is refused for now got nothing yet.
+    assert_eq!(end("queued", 0, "450 full", &[receiver("c@net.example", false, 0)]).await, 0);
+    let partly = "250 taken; not yet b@net.example (450 full)";
+    assert_eq!(end("queued", 1, partly, &[receiver("a@net.example", true, 1)]).await, 1);
+    let first = NOW.plus_seconds(86_400).0;
+    assert_eq!(proof().await, Some((true, first, partly.to_owned())));
+    assert_eq!(end("queued", 2, "450 full", &[]).await, 0, "once");
+    let given_up = "sent in parts; refused: b@net.example: given up after five days: 450 full";
+    assert_eq!(end("delivered", 6, given_up, &[receiver("b@net.example", false, 6)]).await, 1);
+    assert_eq!(proof().await, Some((true, first, given_up.to_owned())));
+    assert_eq!(end("delivered", 6, given_up, &[]).await, 0, "once");
 }
 
 #[test]
