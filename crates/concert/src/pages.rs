@@ -234,7 +234,14 @@ impl Site for Pages {
             url: String::new(),
             media_type: push.media_type,
         };
-        match self.keeper.keep_pushed(receipt, Body::Bytes(push.body)).await {
+        let feed = receipt.feed.clone();
+        let kept = self.keeper.keep_pushed(receipt, Body::Bytes(push.body)).await;
+        // A reload may have taken the feed away since the sender was let in. What was kept before that is processed by the
+        // settings that it came by; of what came later nobody is told that it will be.
+        if self.push_limit(&feed).is_none() {
+            return Err(Refusal::Busy("the settings changed while the report came".to_owned(), BUSY_SECONDS));
+        }
+        match kept {
             Ok((id, Kept::New)) => Ok(Pushed::New(id.to_string())),
             Ok((id, Kept::Known)) => Ok(Pushed::Known(id.to_string())),
             Err(why) => {

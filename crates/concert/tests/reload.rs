@@ -252,6 +252,55 @@ fn healthy(port: u16) -> bool {
     BufReader::new(stream).read_line(&mut line).is_ok_and(|_| line.contains(" 200 "))
 }
 
+/// A push to a feed that a reload takes away is acknowledged only where it is processed by the settings that it came by.
+#[test]
+fn a_push_that_lasts_over_the_reload_which_renames_its_feed_is_not_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let write = |name: &str| {
+        let text = format!(
+            "[site]\nname = \"X\"\nemail = \"x@cert.example\"\n[serve]\nlisten = \"127.0.0.1:{port}\"\n\
+             [[feed]]\nname = \"{name}\"\nparser = \"ndjson\"\n\
+             collect = {{ type = \"push\", token = {{ file = \"secrets/push\" }} }}\n"
+        );
+        fs::write(folder.path().join("concert.toml"), text).unwrap();
+    };
+    let dir = folder.path().to_str().unwrap();
+    let init = concert(&["init", dir]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    assert!(init.success());
+    fs::write(folder.path().join("secrets/push"), "a-token-that-nobody-guesses").unwrap();
+    write("before");
+    let _running = Running(concert(&["serve", "--site", dir]).stderr(Stdio::null()).spawn().unwrap());
+    until(|| healthy(port), "it answers");
+    let body = "{\"source.ip\":\"192.0.2.1\"}\n";
+    let (start, rest) = body.split_at(5);
+    let begin = |feed: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(
+            stream,
+            "POST /api/v1/feeds/{feed}/reports HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Authorization: Bearer a-token-that-nobody-guesses\r\nContent-Length: {}\r\n\r\n{start}",
+            body.len()
+        )
+        .unwrap();
+        stream
+    };
+    let end = |mut stream: TcpStream| {
+        stream.write_all(rest.as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(end(begin("before")), "202");
+    let lasting = begin("before");
+    std::thread::sleep(Duration::from_millis(300));
+    write("after");
+    assert!(concert(&["reload", "--site", dir]).stderr(Stdio::null()).status().unwrap().success());
+    assert_eq!(end(lasting), "503");
+    assert_eq!((end(begin("before")).as_str(), end(begin("after")).as_str()), ("401", "202"));
+    until(|| json(&["events", "--site", dir, "--format", "ndjson", "--limit", "0"]).len() == 2, "both are events");
+}
+
 #[test]
 fn pages_move_to_the_address_that_a_reload_brings_and_stay_where_it_is_taken() {
     let folder = tempfile::tempdir().unwrap();

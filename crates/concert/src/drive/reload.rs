@@ -72,12 +72,14 @@ async fn rounds(
             fresh
         };
         collectors.put_down(&fresh.settings).await;
-        if let Err(failure) = finish(&site, &fresh.settings, stop).await {
-            tracing::error!("reports of feeds that are no longer in the settings are not processed: {failure}");
-        }
-        site = Arc::new(fresh);
+        let before = std::mem::replace(&mut site, Arc::new(fresh));
+        // From here on nothing comes by the settings before: who pushes is held against the new ones, and collectors go on
+        // while the rest is processed.
         changed(Arc::clone(&site));
         collectors.take_up(&site.settings).await;
+        if let Err(failure) = finish(&before, &site.settings, stop).await {
+            tracing::error!("reports of feeds that are no longer in the settings are not processed: {failure}");
+        }
         std::fs::remove_file(request(site.store.data())).ok();
         tracing::info!("the changed settings are in force");
         worker = match lock(&site, stop).await? {
@@ -88,7 +90,7 @@ async fn rounds(
 }
 
 /// Processes what waits of feeds that the changed settings do not have, as long as there are settings for it. Their
-/// collectors have ended.
+/// collectors have ended, and nobody pushes to them any more.
 async fn finish(site: &Arc<Site>, fresh: &Settings, stop: &CancellationToken) -> Result<(), Failure> {
     let mut gone = Vec::new();
     for feed in site.settings.feeds.iter().filter(|feed| fresh.feed(&feed.name).is_none()) {
