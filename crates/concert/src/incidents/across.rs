@@ -13,12 +13,13 @@ use concert_store::records::incidents::Head;
 use super::audit::Reads;
 use super::case::Case;
 use super::read::circle_of;
+use super::together::{Source, shown};
 use super::{Incidents, Refused, text};
 
 /// Time that somebody spent on an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spent {
-    /// The number of the incident.
+    /// The number of the incident in which it shows.
     pub number: String,
     /// Its type.
     pub classification: String,
@@ -29,19 +30,36 @@ pub struct Spent {
 }
 
 impl Incidents {
-    /// Time spent on an incident, or on all of them, as far as a person sees it.
+    /// Time spent on an incident with what shows in it, or on all of them, as far as a person sees it. Over all of them
+    /// each entry counts once, in the incident that goes on with it.
     pub async fn spent(&self, person: &Person, name: Option<&str>) -> Result<Vec<Spent>, Refused> {
         let mut spent = Vec::new();
         if let Some(name) = name {
             let (case, circle) = self.find(person, name).await?;
-            let markings = spent_on(person, &case, &circle, &mut spent);
-            self.audit_read(person, &case.head.number, markings.into_iter()).await?;
+            let sources = self.sources(person, &case).await?;
+            let mut read: BTreeMap<&str, Vec<&Marking>> = BTreeMap::new();
+            for (number, marking) in spent_on(person, (&case, &circle), &sources, &mut spent) {
+                read.entry(number).or_default().push(marking);
+            }
+            for (number, markings) in read {
+                self.audit_read(person, number, markings.into_iter()).await?;
+            }
             return Ok(spent);
         }
         let mut reads = Reads::default();
-        for head in self.store.records.incidents_with(text::EFFORT).await? {
-            if let Some((case, circle)) = self.found_as(person, &head).await? {
-                reads.add(&case.head.number, spent_on(person, &case, &circle, &mut spent).into_iter());
+        let mut heads = self.store.records.incidents_with(text::EFFORT).await?;
+        heads.extend(self.store.records.incidents_with(text::JOINED).await?);
+        heads.sort_by(|one, other| one.id.cmp(&other.id));
+        heads.dedup_by(|one, other| one.id == other.id);
+        for head in heads {
+            let Some((case, circle)) = self.found_as(person, &head).await? else { continue };
+            // What was merged counts where it shows; for whoever does not see that, nothing was.
+            if self.shows_in(person, &case).await?.is_some() {
+                continue;
+            }
+            let sources = self.sources(person, &case).await?;
+            for (number, marking) in spent_on(person, (&case, &circle), &sources, &mut spent) {
+                reads.add(number, std::iter::once(marking));
             }
         }
         self.audit_reads(person, reads).await?;
@@ -83,13 +101,20 @@ impl Incidents {
     }
 }
 
-/// Takes up what was spent on an incident, as far as a person sees it. Gives how that is marked.
-fn spent_on<'c>(person: &'c Person, case: &'c Case, circle: &'c Circle, spent: &mut Vec<Spent>) -> Vec<&'c Marking> {
+/// Takes up what was spent on an incident and on what shows in it, as far as a person sees it. Gives how that is marked,
+/// with the number of the incident in which it stands.
+fn spent_on<'c>(
+    person: &'c Person,
+    own: (&'c Case, &'c Circle),
+    sources: &'c [Source],
+    spent: &mut Vec<Spent>,
+) -> Vec<(&'c str, &'c Marking)> {
     let mut markings = Vec::new();
-    for kept in case.seen_by(circle, person) {
+    let head = &own.0.head;
+    for (case, kept) in shown(own, sources, Some(person)) {
         let Some((body, Content::Effort(effort))) = &kept.body else { continue };
-        markings.push(&body.marking);
-        let (number, classification) = (case.head.number.clone(), case.head.classification.clone());
+        markings.push((case.head.number.as_str(), &body.marking));
+        let (number, classification) = (head.number.clone(), head.classification.clone());
         spent.push(Spent { number, classification, time: kept.header.stamp.time, effort: effort.clone() });
     }
     markings

@@ -338,7 +338,7 @@ fn made(
     };
     // Of several that name it the strictest counts: an earlier title may be a later one.
     shown(own, sources, reader)
-        .filter_map(|kept| kept.body.as_ref())
+        .filter_map(|(_, kept)| kept.body.as_ref())
         .filter(|(_, content)| makes(content))
         .map(|(body, _)| body.marking.clone())
         .max_by_key(|one| (one.tlp, !one.compartment.is_empty(), !one.persons.is_empty()))

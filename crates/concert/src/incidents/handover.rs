@@ -68,7 +68,7 @@ impl Moving {
             let is_it = |content: &Content| matches!(content, Content::Task(other) if other == task);
             // The same may be written again for others, marked in another way. What shows here of another incident is as
             // the person sees it there; what of that does not show here says nothing of it.
-            let seen = shown((case, circle), sources, Some(asker)).filter_map(|kept| kept.body.as_ref());
+            let seen = shown((case, circle), sources, Some(asker)).filter_map(|(_, kept)| kept.body.as_ref());
             let marking = seen.filter(|(_, content)| is_it(content)).last().map(|(body, _)| &body.marking);
             tasks.extend(marking.map(|marking| (task.clone(), marking.clone())));
         }

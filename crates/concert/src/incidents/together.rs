@@ -242,31 +242,34 @@ impl Incidents {
     }
 }
 
-/// Entries that show in an incident, of its own and of others: all, or those that a person sees. What was split off shows
-/// elsewhere.
+/// Entries that show in an incident, of its own and of others, each with the journal that has it: all, or those that a
+/// person sees. What was split off shows elsewhere.
 pub(super) fn shown<'c>(
     (case, circle): (&'c Case, &'c Circle),
     sources: &'c [Source],
     person: Option<&'c Person>,
-) -> impl Iterator<Item = &'c Arc<Kept>> {
-    let moved = case.head.moved();
-    let own =
-        entries(case, circle, person).filter(move |kept| moved.is_empty() || !moved.contains(&place(&kept.header)));
+) -> impl Iterator<Item = (&'c Case, &'c Arc<Kept>)> {
     let of = move |source: &'c Source| {
-        let shows =
-            move |kept: &&Arc<Kept>| source.only.as_ref().is_none_or(|only| only.contains(&place(&kept.header)));
-        entries(&source.case, &source.circle, person).filter(shows)
+        let (case, circle) = (&*source.case, &source.circle);
+        entries((case, circle), source.only.as_ref(), person).map(move |kept| (case, kept))
     };
+    let own = entries((case, circle), None, person).map(move |kept| (case, kept));
     sources.iter().flat_map(of).chain(own)
 }
 
+/// Entries of an incident that show in another: these, or all but what was split off.
 fn entries<'c>(
-    case: &'c Case,
-    circle: &'c Circle,
+    (case, circle): (&'c Case, &'c Circle),
+    only: Option<&'c BTreeSet<String>>,
     person: Option<&'c Person>,
 ) -> Box<dyn Iterator<Item = &'c Arc<Kept>> + 'c> {
+    let moved = case.head.moved();
+    let shows = move |kept: &&Arc<Kept>| match only {
+        Some(only) => only.contains(&place(&kept.header)),
+        None => moved.is_empty() || !moved.contains(&place(&kept.header)),
+    };
     match person {
-        Some(person) => Box::new(case.seen_by(circle, person)),
-        None => Box::new(case.entries.iter()),
+        Some(person) => Box::new(case.seen_by(circle, person).filter(shows)),
+        None => Box::new(case.entries.iter().filter(shows)),
     }
 }

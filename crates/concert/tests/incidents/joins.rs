@@ -299,3 +299,72 @@ fn parents_and_children_are_told_and_never_go_round() {
     site.fill(&top, "192.0.2.1", "Net A");
     assert_eq!(names(&site.content(&[&middle]), "parties", "party").len(), 0);
 }
+
+/// What was spent is told where it shows: after a split in the new incident, after a merge in the one that goes on. Asked
+/// over all, it counts once; of one that was merged it is its own.
+#[test]
+fn what_work_cost_follows_merges_and_splits_and_counts_once() {
+    let site = Site::with("[effort.rates]\ndefault = 60\n");
+    site.user_with("anna", &["handler"]);
+    let (one, two, three) =
+        (site.open_marked("One", "amber"), site.open_marked("Two", "amber"), site.open_marked("Three", "amber"));
+    let effort = |number: &str, minutes: &str, party: &str| {
+        let (minutes, party) = (format!("minutes={minutes}"), format!("party={party}"));
+        let written = site.incident(&["write", number, "effort", &minutes, "person=anna", "work=analysis", &party]);
+        written[0]["entries"][0].to_string()
+    };
+    for number in [&one, &two, &three] {
+        site.fill(number, "192.0.2.1", "Net A");
+    }
+    let moved = effort(&one, "40", "Net A");
+    effort(&one, "2", "");
+    effort(&two, "100", "Net A");
+    effort(&three, "1000", "Net A");
+    let cost = |args: &[&str]| {
+        let by = args.iter().position(|arg| *arg == "--by").map_or("incident", |at| args[at + 1]);
+        let rows = site.incident(&[&["cost"], args].concat());
+        let row = |row: &Value| (row[by].as_str().unwrap().to_owned(), row["minutes"].as_u64().unwrap());
+        let mut rows: Vec<_> = rows.iter().map(row).collect();
+        let total = rows.pop().unwrap();
+        assert_eq!(total, ("(total)".to_owned(), rows.iter().map(|(_, minutes)| minutes).sum()));
+        rows
+    };
+    let rows = |rows: &[(&String, u64)]| rows.iter().map(|(name, minutes)| ((*name).clone(), *minutes)).collect();
+    let before: Vec<(String, u64)> = rows(&[(&one, 42), (&two, 100), (&three, 1000)]);
+    assert_eq!(cost(&[]), before);
+    let new = ["--title", "Part", "--type", "phishing", "--severity", "low", "--tlp", "amber", "--reason", "x"];
+    let opened = site.incident(&[&["split", &one, "--entries", &moved], &new[..]].concat());
+    let part = opened[0]["incident"].as_str().unwrap().to_owned();
+    let effort_of = |number: &str| {
+        let shown = site.content(&[number])["effort"].clone();
+        shown.as_array().unwrap().iter().map(|row| row["minutes"].as_u64().unwrap()).sum::<u64>()
+    };
+    let check = |want: &[(&String, u64)]| {
+        for (number, minutes) in want {
+            assert_eq!(cost(&[number]), [(String::clone(number), *minutes)]);
+            assert_eq!(effort_of(number), *minutes, "{number}");
+        }
+    };
+    assert_eq!(cost(&[]), rows(&[(&one, 2), (&two, 100), (&three, 1000), (&part, 40)]));
+    assert_eq!(cost(&["--by", "type"]), [("phishing".to_owned(), 40), ("scanner".to_owned(), 1102)]);
+    assert_eq!(cost(&[&part, "--by", "party"]), [("Net A".to_owned(), 40)]);
+    check(&[(&one, 2), (&part, 40)]);
+    // Over two steps; what was split off before goes on where it was.
+    site.incident(&["merge", &one, "--into", &two, "--reason", "the same"]);
+    site.incident(&["merge", &two, "--into", &three, "--reason", "the same"]);
+    assert_eq!(cost(&[]), rows(&[(&three, 1102), (&part, 40)]));
+    assert_eq!(cost(&["--by", "type"]), [("phishing".to_owned(), 40), ("scanner".to_owned(), 1102)]);
+    assert_eq!(cost(&["--by", "party"]), [(String::new(), 2), ("Net A".to_owned(), 1140)]);
+    check(&[(&one, 2), (&two, 102), (&three, 1102), (&part, 40)]);
+    // What both halves show is told once there.
+    site.incident(&["merge", &part, "--into", &three, "--reason", "the same"]);
+    assert_eq!(cost(&[]), rows(&[(&three, 1142)]));
+    // Whoever does not see where it goes on has it where it was.
+    site.incident(&["mark", &three, "--tlp", "red", "--reason", "x"]);
+    assert_eq!(cost(&["--as", "anna"]), rows(&[(&two, 102), (&part, 40)]));
+    site.incident(&["unmerge", &part, "--from", &three, "--reason", "x"]);
+    site.incident(&["unmerge", &two, "--from", &three, "--reason", "x"]);
+    site.incident(&["unmerge", &one, "--from", &two, "--reason", "x"]);
+    site.incident(&["unsplit", &one, "--from", &part, "--reason", "x"]);
+    assert_eq!(cost(&[]), before);
+}
