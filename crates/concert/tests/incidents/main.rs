@@ -290,6 +290,21 @@ fn what_is_taken_out_of_searches_and_incidents_taken_out_whole_are_named() {
     }
 }
 
+/// INVARIANT: how a party stands is for whoever sees the incident, so a message that is for fewer says nothing there.
+#[test]
+fn the_subject_of_a_message_that_is_for_fewer_stands_in_nothing_that_is_for_more() {
+    let site = Site::with("[via.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = 9\ntls = \"off\"\n");
+    let number = site.open_marked("x", "green");
+    for (party, tlp, want) in [("Net A", "green", "by mail: quickstep"), ("Net B", "amber", "by mail")] {
+        site.incident(&["write", &number, "party", &format!("party={party}"), "status=unknown"]);
+        let words = ["--to", "abuse@net.example", "--subject", "quickstep", "--text", "x", "--tlp", tlp];
+        site.incident(&[&["send", &number, "--party", party], &words[..]].concat());
+        let log = site.incident(&["log", &number, "--kind", "party"]);
+        let said = &log.last().unwrap()["content"];
+        assert_eq!((&said["party"], &said["status"], &said["text"]), (&json!(party), &json!("told"), &json!(want)));
+    }
+}
+
 /// INVARIANT: whichever byte is changed of what is kept of an incident, `verify` says so and names the place. Every byte of
 /// a header is changed beside `journal.rs`; here what is kept in the records and in files.
 #[test]

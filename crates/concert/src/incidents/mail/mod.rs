@@ -17,6 +17,7 @@ mod tests;
 use concert_model::Time;
 use concert_model::incident::content::MessageKept;
 use concert_model::incident::draft::Draft;
+use concert_model::incident::fold::Incident;
 use concert_model::incident::journal::hex;
 use concert_model::incident::mail::Attached;
 use concert_model::incident::marking::{Marking, Tlp};
@@ -63,6 +64,11 @@ pub(super) struct Outgoing {
     pub(super) words: Words,
     /// How its entry is marked.
     pub(super) marking: Marking,
+}
+
+/// Whether what a message says may stand in what is marked like the incident: whoever reads that may read the message.
+fn is_open_to_all(state: &Incident, marking: &Marking) -> bool {
+    state.marking.as_ref().is_some_and(|whole| !whole.widens(marking))
 }
 
 /// Does what belongs to entries, in their change. Gives all that is to be written then.

@@ -17,6 +17,7 @@ use super::super::made::{Beside, Made};
 use super::super::report::REPORTER;
 use super::super::write::Right;
 use super::super::{Ask, Incidents, Refused};
+use super::is_open_to_all;
 
 impl Incidents {
     /// Writes down that messages reached somebody, and how sending them ended, each time once. Gives their number.
@@ -79,8 +80,10 @@ pub(super) fn untold(state: &Incident, party: &str, notice: &str, why: &str) -> 
         letter.message.notice != notice && end.is_some_and(|end| end.taken) && !bounced(&letter.message.message_id)
     };
     let got_another = state.conversation(party).find(got).is_some();
-    // What the server said may have the address in it.
-    let why = if party == REPORTER { String::new() } else { format!(": {why}") };
+    // What the server said may have the address in it, or the words of a message that is for fewer than see the incident.
+    let is_open = |letter: &Arc<Letter>| letter.message.notice == notice && is_open_to_all(state, &letter.marking);
+    let says_why = party != REPORTER && !why.is_empty() && state.messages.iter().any(is_open);
+    let why = if says_why { format!(": {why}") } else { String::new() };
     let text = format!("message {notice} did not arrive{why}");
     let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::ContactSought, text };
     (is_told && !got_another).then(|| Draft { content: moved.into(), marking: None, minutes: 0 })

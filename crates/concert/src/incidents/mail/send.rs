@@ -21,7 +21,7 @@ use super::super::report::{REPORTER, of_reporter};
 use super::super::together::Source;
 use super::super::write::{Right, wrong};
 use super::super::{Ask, Incidents, Refused, Written, text};
-use super::{Outgoing, Words, admit};
+use super::{Outgoing, Words, admit, is_open_to_all};
 use crate::addressees::Addressees;
 use crate::barred::Barred;
 use crate::settings::{MAIL, is_address};
@@ -106,7 +106,7 @@ impl Incidents {
             before = Some(circle.clone());
             let known = around.now(case.state_for(circle, ask.person), &case.whole());
             let letter = self.letter(ask, post, (case, &known), circle, new)?;
-            let drafts = told(&known.state, &new.party, &new.subject).into_iter().collect();
+            let drafts = told(&known.state, &new.party, &letter.words.subject, &letter.marking).into_iter().collect();
             Ok(Made {
                 drafts,
                 beside: Beside::Queue { home: post.home(), letters: vec![letter], left_out: Vec::new() },
@@ -330,7 +330,7 @@ impl Known {
     /// Takes up that a party is told in the same step: whoever is behind it may be told too.
     pub(super) fn take(&mut self, party: &str) {
         for known in [&mut self.state, &mut self.seen.state, &mut self.all.state] {
-            if told(known, party, "").is_some() {
+            if is_news(known, party) {
                 known.parties.entry(party.to_owned()).or_default().status = PartyStatus::Told;
             }
         }
@@ -398,12 +398,16 @@ fn addresses(post: &Post, state: &Incident, new: &NewMessage, listed: Option<&Pa
     })
 }
 
-/// That a party is told now, where that is news.
-pub(super) fn told(state: &Incident, party: &str, subject: &str) -> Option<Draft> {
-    let status = state.parties.get(party).map(|known| known.status);
-    let is_news =
-        matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought | PartyStatus::NoAnswer));
-    let text = if party == REPORTER { "by mail".to_owned() } else { format!("by mail: {subject}") };
+/// That a party is told now, where that is news. The subject stands there where all may read it who see the incident.
+pub(super) fn told(state: &Incident, party: &str, subject: &str, marking: &Marking) -> Option<Draft> {
+    let names_it = party != REPORTER && is_open_to_all(state, marking);
+    let text = if names_it { format!("by mail: {subject}") } else { "by mail".to_owned() };
     let moved = PartyMoved { party: party.to_owned(), status: PartyStatus::Told, text };
-    is_news.then(|| Draft { content: moved.into(), marking: None, minutes: 0 })
+    is_news(state, party).then(|| Draft { content: moved.into(), marking: None, minutes: 0 })
+}
+
+/// Whether nothing said so far that a party was told, or that it did more.
+fn is_news(state: &Incident, party: &str) -> bool {
+    let status = state.parties.get(party).map(|known| known.status);
+    matches!(status, None | Some(PartyStatus::Unknown | PartyStatus::ContactSought | PartyStatus::NoAnswer))
 }

@@ -90,7 +90,7 @@ impl Incidents {
                 warnings.extend(warning);
                 match letter {
                     Ok(letter) => {
-                        drafts.extend(send::told(&state, &party, &letter.words.subject));
+                        drafts.extend(send::told(&state, &party, &letter.words.subject, &letter.marking));
                         letters.push(letter);
                     }
                     Err(why) => left_out.push((party, why.what)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use concert_model::access::Person;
-use concert_model::incident::content::{PartyMoved, PartyStatus, Severity};
+use concert_model::incident::content::{Content, PartyMoved, PartyStatus, Severity};
 use concert_model::incident::draft::{Draft, NewIncident};
 use concert_model::incident::mail::{Openpgp, Signature, Sort};
 use concert_model::incident::marking::{Marking, Tlp};
@@ -119,8 +119,8 @@ async fn mails_that_wait_are_listed_in_parts_for_those_who_may_sort_them() {
     assert_eq!(listed(&person("carl", "reader"), 0, 10).await, []);
 }
 
-/// Queues a message to a party, and gives the number of its notice.
-async fn sent(incidents: &Incidents, id: &str) -> String {
+/// Queues a message to Net, and gives the number of its notice.
+async fn sent(incidents: &Incidents, id: &str, marking: Marking) -> String {
     let root = Person::operator("root");
     let letter = Outgoing {
         notice: NewNotice {
@@ -140,7 +140,7 @@ async fn sent(incidents: &Incidents, id: &str) -> String {
             answers: String::new(),
             answer_by: None,
         },
-        marking: Marking::of(Tlp::Amber),
+        marking,
     };
     let told = PartyMoved { party: "Net".into(), status: PartyStatus::Told, text: String::new() };
     let drafts = vec![Draft { content: told.into(), marking: None, minutes: 0 }];
@@ -158,7 +158,7 @@ async fn sent(incidents: &Incidents, id: &str) -> String {
 async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise() {
     let (_dir, store, incidents, id) = opened().await;
     let root = Person::operator("root");
-    let notice = sent(&incidents, &id).await;
+    let notice = sent(&incidents, &id, Marking::of(Tlp::Amber)).await;
     let mut want = Vec::new();
     for (state, taken, status) in
         [("failed", false, PartyStatus::ContactSought), ("delivered", true, PartyStatus::Told)]
@@ -180,7 +180,7 @@ async fn how_sending_ended_is_written_down_once_and_again_when_it_ends_otherwise
 async fn a_party_was_told_when_the_first_of_it_got_the_message() {
     let (_dir, store, incidents, id) = opened().await;
     let root = Person::operator("root");
-    let notice = sent(&incidents, &id).await;
+    let notice = sent(&incidents, &id, Marking::of(Tlp::Amber)).await;
     let end = async |state: &'static str, days: i64, reason: &str, receivers: &[Receiver]| {
         let time = NOW.plus_seconds(days * 86_400);
         let receivers = [(notice.clone(), receivers.to_vec())];
@@ -208,6 +208,43 @@ async fn a_party_was_told_when_the_first_of_it_got_the_message() {
     assert_eq!(end("delivered", 6, given_up, &[receiver("b@net.example", false, 6)]).await, 1);
     assert_eq!(proof().await, Some((true, first, given_up.to_owned())));
     assert_eq!(end("delivered", 6, given_up, &[]).await, 0, "once");
+}
+
+/// INVARIANT: what a server answered to a message, when it was sent or in a bounce, is for those who may read the message.
+#[tokio::test]
+async fn what_a_server_answered_to_a_message_that_is_for_fewer_stands_in_nothing_that_is_for_more() {
+    for (marking, says_why) in [(Marking::of(Tlp::Amber), true), (Marking::of(Tlp::AmberStrict), false)] {
+        for is_bounce in [false, true] {
+            let (_dir, store, incidents, id) = opened().await;
+            let root = Person::operator("root");
+            let notice = sent(&incidents, &id, marking.clone()).await;
+            let why = "550 5.7.1 no word of ransom here";
+            if is_bounce {
+                assert!(store.records.add_mail(ReportId([1; 16]), &[1; 32], NOW, 10).await.unwrap());
+                let row = MailRow {
+                    state: "taken".into(),
+                    kind: "bounce".into(),
+                    incident: id.clone(),
+                    party: "Net".into(),
+                    reason: why.into(),
+                    ..store.records.mails_waiting(10).await.unwrap().remove(0)
+                };
+                let bounce = Incoming { missed: Some(notice.clone()), ..incoming(Sort::Bounce) };
+                incidents.receive(NOW, Settled { row, ..Settled::default() }, &bounce).await.unwrap();
+            } else {
+                store.records.settle_notices(&[(notice.clone(), "failed", NOW, why.into())], &[]).await.unwrap();
+                assert_eq!(incidents.prove_messages(NOW).await.unwrap(), 1);
+            }
+            let log = incidents.log(&root, &id, 0, 100).await.unwrap();
+            let moved = log.iter().rev().find_map(|kept| match &kept.body.as_ref()?.1 {
+                Content::PartyMoved(moved) => Some((moved.status, moved.text.clone())),
+                _ => None,
+            });
+            let why = if says_why { format!(": {why}") } else { String::new() };
+            let want = (PartyStatus::ContactSought, format!("message {notice} did not arrive{why}"));
+            assert_eq!(moved, Some(want), "{marking:?} {is_bounce}");
+        }
+    }
 }
 
 #[test]
