@@ -378,6 +378,10 @@ fn what_cannot_be_forbidden_is_told() {
       hint: one of clear, green, amber, amber+strict
     concert.toml:9:1: unknown key `people` in [forbid]
       hint: known here: above, actions, name, of, persons, standing
+    concert.toml:13:19: `see events` is about what bears no label: with `above` it is never forbidden
+      hint: leave `above` out, or give it a [[forbid]] of its own
+    concert.toml:13:41: `open` is about what bears no label: with `above` it is never forbidden
+      hint: leave `above` out, or give it a [[forbid]] of its own
     "#);
 }
 

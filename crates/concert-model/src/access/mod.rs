@@ -139,6 +139,11 @@ impl Action {
         Self::ALL.into_iter().filter(|action| (Self::Note..Self::Open).contains(action))
     }
 
+    /// Whether it is about an incident that is there, or about something in one: those alone are marked.
+    pub fn is_of_incident(self) -> bool {
+        self < Self::Open
+    }
+
     /// How it is written, in logs.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,7 +1,5 @@
 //! `[[forbid]]`: what the site forbids beyond the rules that are shipped.
 
-use std::collections::BTreeSet;
-
 use concert_model::Keys;
 use concert_model::access::{Action, Forbid, Forbids, can_be_forbidden};
 use concert_model::incident::marking::Tlp;
@@ -68,27 +66,40 @@ pub(super) fn read(keys: &mut Keys<'_>, named: &mut Vec<Named>) -> Forbid {
         }
         tlp
     });
+    if above.is_some() {
+        for (at, action) in actions.iter().filter(|(_, action)| !action.is_of_incident()) {
+            let what = format!("`{}` is about what bears no label: with `above` it is never forbidden", action.word());
+            keys.problem_item("actions", *at, what, "leave `above` out, or give it a [[forbid]] of its own");
+        }
+    }
     for (key, names) in [("persons", &persons), ("of", &of)] {
         named.extend(names.iter().zip(0..).map(|(name, at)| {
             let place = keys.item_place(key, at).unwrap_or_default();
             Named { key, name: name.clone(), place }
         }));
     }
-    Forbid { name, persons: persons.into_iter().collect(), standing, of: of.into_iter().collect(), actions, above }
+    Forbid {
+        name,
+        persons: persons.into_iter().collect(),
+        standing: standing.into_iter().map(|(_, role)| role).collect(),
+        of: of.into_iter().collect(),
+        actions: actions.into_iter().map(|(_, action)| action).collect(),
+        above,
+    }
 }
 
-/// A list of words of which each must be known.
-fn words<T: Ord>(
+/// A list of words of which each must be known, each with where it stands among them.
+fn words<T>(
     keys: &mut Keys<'_>,
     name: &str,
     about: &str,
     find: impl Fn(&str) -> Option<T>,
     known: &[&str],
-) -> BTreeSet<T> {
-    let mut found = BTreeSet::new();
+) -> Vec<(usize, T)> {
+    let mut found = Vec::new();
     for (word, at) in keys.texts(name, about).iter().zip(0..) {
         match find(word) {
-            Some(one) => _ = found.insert(one),
+            Some(one) => found.push((at, one)),
             None => {
                 let hint = meant(word, known.iter().copied(), format!("one of {}", known.join(", ")));
                 keys.problem_item(name, at, format!("`{word}` is not known here"), hint);
