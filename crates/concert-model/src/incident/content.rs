@@ -723,6 +723,9 @@ contents! {
         sequence: u64,
         /// Why: retention, privacy law.
         reason: String,
+        /// The other incident, where the entry said how this one belongs to it; else left out.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        joins: String,
     }
     /// What an incident needs to stand of what it was opened with, whose words were erased.
     Opening = "opening/1" {

@@ -58,6 +58,7 @@ fn is_needed(kind: &str, name: &str, of: &str, form: Form) -> bool {
             | ("relation/1", "zone" | "evidence" | "line")
             | ("proposed/1", "zone")
             | ("effort/1", "entry")
+            | ("erased/1", "joins")
             | ("finding/1" | "task/1" | "indicators/1", "item")
             | ("process/1", "party")
             | ("clock/1", "party" | "again")

@@ -35,9 +35,16 @@ pub struct Kept {
     signed: Option<Marking>,
     /// Whether the body was erased and what it says is what stands of it.
     stands: bool,
-    /// Of one that was erased: how the entry is marked that says so, and who wrote that. That something was there is
-    /// seen by whoever sees that it was erased.
-    seal: Option<Box<(Marking, String)>>,
+    /// Of one that was erased: who sees the entry that says so. That something was there is seen by the same people.
+    seal: Option<Box<Seal>>,
+}
+
+/// How an entry is marked that says that another was erased, who wrote it, and with which incident the other joined.
+#[derive(Clone, Debug)]
+struct Seal {
+    marking: Marking,
+    author: String,
+    joins: String,
 }
 
 impl Kept {
@@ -54,8 +61,8 @@ impl Kept {
         Self { seq, header, body: Some(body), alike, values, signed, stands, seal: None }
     }
 
-    /// The same entry without a body, which an entry that is marked so and written by somebody says was erased.
-    fn sealed(&self, by: &(Marking, String)) -> Self {
+    /// The same entry without a body, which another entry says was erased.
+    fn sealed(&self, by: &Seal) -> Self {
         let sealed = Self { seal: Some(Box::new(by.clone())), ..Self::new(self.seq, self.header.clone(), None) };
         let alike = sight::alike(sealed.sight());
         Self { alike, ..sealed }
@@ -64,7 +71,7 @@ impl Kept {
     /// What decides who sees it; `None` where whoever sees the incident sees it.
     pub(super) fn sight(&self) -> Option<Sight<'_>> {
         match (&self.body, self.seal.as_deref()) {
-            (None, Some((marking, author))) => Some(Sight::of_item(marking, author)),
+            (None, Some(Seal { marking, author, joins })) => Some(Sight::of_sealed(marking, author, joins)),
             (body, _) => Sight::of(body.as_ref()),
         }
     }
@@ -90,6 +97,18 @@ impl Kept {
     /// Whether it is the entry at this place of a chain.
     pub(super) fn is_at(&self, site: &str, sequence: u64) -> bool {
         self.header.sequence == sequence && self.header.site.to_string() == site
+    }
+
+    /// The other incident that one must see too: it says how this one belongs to that, or did so before it was erased, or
+    /// says that such an entry was.
+    pub(super) fn joins(&self) -> Option<&str> {
+        let joins = match (&self.body, self.seal.as_deref()) {
+            (Some((_, Content::Joined(joined))), _) => &joined.incident,
+            (Some((_, Content::Erased(erased))), _) => &erased.joins,
+            (None, Some(seal)) => &seal.joins,
+            _ => return None,
+        };
+        Some(joins.as_str()).filter(|joins| !joins.is_empty())
     }
 
     /// Whether its body was erased, whatever stands of it.
@@ -199,7 +218,7 @@ pub struct Case {
     pub(super) left: BTreeSet<String>,
     /// One of those entries that the same people see and that are marked alike.
     examples: BTreeMap<(Alike, Option<Marking>), Arc<Kept>>,
-    /// Those that say that it belongs to another incident.
+    /// Those that say that it belongs to another incident, or that such an entry was erased, and what is left of that.
     pub(super) joins: Vec<Arc<Kept>>,
     /// How entries are marked that were marked otherwise later, by their places.
     marks: BTreeMap<String, Marking>,
@@ -245,19 +264,16 @@ fn mark(entries: &mut [Arc<Kept>]) -> BTreeMap<String, Marking> {
     marks
 }
 
-/// What an entry says was erased, with how that entry is marked and who wrote it.
-fn erasure(kept: &Kept) -> Option<(String, (Marking, String))> {
-    match &kept.body {
-        Some((body, Content::Erased(one))) => {
-            Some((place_of(&one.site, one.sequence), (body.marking.clone(), body.author.clone())))
-        }
-        _ => None,
-    }
+/// What an entry says was erased, with who sees that.
+fn erasure(kept: &Kept) -> Option<(String, Seal)> {
+    let Some((body, Content::Erased(one))) = &kept.body else { return None };
+    let (marking, author, joins) = (body.marking.clone(), body.author.clone(), one.joins.clone());
+    Some((place_of(&one.site, one.sequence), Seal { marking, author, joins }))
 }
 
 /// Gives what was erased to those alone who see that it was.
 fn seal(entries: &mut [Arc<Kept>]) {
-    let erased: BTreeMap<String, (Marking, String)> = entries.iter().filter_map(|kept| erasure(kept)).collect();
+    let erased: BTreeMap<String, Seal> = entries.iter().filter_map(|kept| erasure(kept)).collect();
     if erased.is_empty() {
         return;
     }
@@ -378,7 +394,7 @@ impl Case {
         // Those that are seen by the same people are marked alike, unless everybody sees them.
         let marking = kept.marking().filter(|_| kept.alike.is_none()).cloned();
         self.examples.entry((kept.alike, marking)).or_insert_with(|| Arc::clone(kept));
-        if matches!(&kept.body, Some((_, Content::Joined(_)))) {
+        if kept.joins().is_some() {
             self.joins.push(Arc::clone(kept));
         }
         if kept.body.as_ref().is_none_or(|(_, content)| is_of_head(content)) {

@@ -225,6 +225,12 @@ impl Incidents {
         }
     }
 
+    /// Whether a person may see an incident, by its identity, as a change sees it.
+    pub(super) async fn sees_in(&self, change: &mut Change<'_>, person: &Person, id: &str) -> Result<bool, Refused> {
+        let case = self.case_in(change, id).await?;
+        Ok(may(person, Action::See, Object::Incident(&self.circle(&case))).allowed)
+    }
+
     /// Whether two may be joined: nothing may end up in itself.
     async fn may_join(
         &self,
@@ -498,17 +504,17 @@ impl Incidents {
 
     /// Whether a person may know what an entry says: to which incident another belongs, knows whoever sees both.
     pub(super) async fn knows_join(&self, person: &Person, kept: &Kept) -> Result<bool, Refused> {
-        match &kept.body {
-            Some((_, Content::Joined(joined))) => Ok(self.found(person, &joined.incident).await?.is_some()),
-            _ => Ok(true),
+        match kept.joins() {
+            Some(other) => Ok(self.found(person, other).await?.is_some()),
+            None => Ok(true),
         }
     }
 
     /// Who has to do with the other incident, where an entry says that this one belongs with it.
     pub(super) async fn other_of(&self, kept: &Kept) -> Result<Option<Circle>, Problem> {
-        match &kept.body {
-            Some((_, Content::Joined(joined))) => Ok(Some(self.circle(&*self.case(&joined.incident).await?))),
-            _ => Ok(None),
+        match kept.joins() {
+            Some(other) => Ok(Some(self.circle(&*self.case(other).await?))),
+            None => Ok(None),
         }
     }
 
@@ -536,12 +542,22 @@ impl Incidents {
     }
 }
 
+/// Whether an incident would belong to others in another way without what an entry says of that.
+pub(super) fn holds(case: &Case, kept: &Kept) -> bool {
+    let mut without = Incident::default();
+    for other in case.joins.iter().filter(|other| other.seq != kept.seq) {
+        without.apply(&other.header, other.said());
+    }
+    (without.joined, without.split) != (case.head.joined.clone(), case.head.split.clone())
+}
+
 /// Takes out of a state what entries say that the person may not know, and that they are there.
 fn forget(state: &mut Incident, (case, circle): (&Case, &Circle), person: &Person, hidden: &HashSet<u64>) {
     let mut sights = Sights::new(circle, person);
     for kept in case.joins.iter().filter(|kept| hidden.contains(&kept.seq)) {
         if sights.show(kept) {
             state.entries = state.entries.saturating_sub(1);
+            state.sealed = state.sealed.saturating_sub(u64::from(kept.body.is_none()));
         }
         if let Some((_, Content::Joined(joined))) = &kept.body {
             state.joined.retain(|(_, id)| *id != joined.incident);

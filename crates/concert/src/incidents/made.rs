@@ -65,6 +65,7 @@ fn may_be_by_hand(content: &Content) -> Result<(), Problem> {
         {
             "leave `item` out: it follows from the name"
         }
+        Content::Erased(erased) if !erased.joins.is_empty() => "leave `joins` out: it follows from the entry",
         Content::Ruled(_) | Content::LeftOut(_) => "it follows from events",
         Content::Remarked(_) => "see `concert incident mark --entry`",
         Content::Delivered(_) | Content::AttachmentSorted(_) => "see `concert incident mail --help`",

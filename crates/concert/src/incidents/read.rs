@@ -557,7 +557,7 @@ impl Incidents {
             (!sees.allowed).then_some(Decision { reason, ..sees })
         };
         let decide = |other: &Person| match content {
-            Content::Joined(_) if let Some(hidden) = of_other(other) => hidden,
+            Content::Joined(_) | Content::Erased(_) if let Some(hidden) = of_other(other) => hidden,
             Content::RoleMoved(moved) if !moved.party.is_empty() => {
                 let sees = sees_speakers(other, &circle, &moved.party);
                 if sees.allowed { may(other, action, object) } else { sees }

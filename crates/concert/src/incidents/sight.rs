@@ -31,6 +31,7 @@ impl<'k> Sight<'k> {
         let (speaks_for, joins, stands) = match content {
             Content::RoleMoved(moved) => (moved.party.as_str(), "", ""),
             Content::Joined(joined) => ("", joined.incident.as_str(), ""),
+            Content::Erased(erased) => ("", erased.joins.as_str(), ""),
             Content::PartyMoved(moved) => ("", "", moved.party.as_str()),
             _ => ("", "", ""),
         };
@@ -38,9 +39,9 @@ impl<'k> Sight<'k> {
         (!is_open).then_some(Self { marking: &body.marking, author: &body.author, speaks_for, joins, stands })
     }
 
-    /// That of what is seen like an entry which is marked so and about nothing else.
-    pub(super) fn of_item(marking: &'k Marking, author: &'k str) -> Self {
-        Self { marking, author, speaks_for: "", joins: "", stands: "" }
+    /// That of what was erased: it is seen like the entry that says so.
+    pub(super) fn of_sealed(marking: &'k Marking, author: &'k str, joins: &'k str) -> Self {
+        Self { marking, author, speaks_for: "", joins, stands: "" }
     }
 
     /// Whether a person who sees the incident sees it too, as far as the other incident does not count.

@@ -471,7 +471,7 @@ async fn an_answer_given_again_says_nothing_that_was_erased_or_is_hidden_now() {
     let root = Person::operator("root");
     let kept = site.incidents.log(&root, number, 0, 100).await.unwrap().pop().unwrap();
     let (from, sequence) = (kept.header.site.to_string(), kept.header.sequence);
-    let erased = Erased { site: from, sequence, reason: "asked for".into() };
+    let erased = Erased { site: from, sequence, reason: "asked for".into(), joins: String::new() };
     site.incidents.write(Ask::new(&root, NOW), number, vec![draft(erased, None)]).await.unwrap();
     let now = again(&anna).await.unwrap();
     assert_eq!(now.entries.len(), 1);
@@ -1308,6 +1308,76 @@ async fn who_sees_a_join_is_who_sees_both() {
         assert!(is_read || asked == Err(Refused::Missing), "{asked:?}");
     }
     assert_eq!(log.iter().filter(|kept| case.joins.iter().any(|join| join.seq == kept.seq)).count(), 1);
+}
+
+/// INVARIANT: that it was written how two incidents belong together, and why that was erased, is for those who see both;
+/// for anybody else nothing changes. As long as it holds it stays, in both.
+#[tokio::test]
+async fn a_join_that_was_erased_is_known_to_those_alone_who_see_both() {
+    let site = site().await;
+    let (anna, hen) = (user("anna", &["handler"], Tlp::Red), user("hen", &["handler:Net A"], Tlp::Red));
+    let opened = async |party: &str| {
+        let drafts = vec![
+            draft(PartyMoved { party: party.into(), status: PartyStatus::Unknown, text: String::new() }, None),
+            draft(RoleMoved { role: Role::SiteLead, person: "anna".into(), party: String::new(), holds: true }, None),
+        ];
+        let opened = site.incidents.open(Ask::new(&anna, NOW), new(party, Marking::of(Tlp::Green), drafts));
+        opened.await.unwrap().number
+    };
+    let (one, two) = (opened("Net A").await, opened("Net B").await);
+    let leads = RoleMoved { role: Role::SiteLead, person: "hen".into(), party: String::new(), holds: true };
+    site.incidents.write(Ask::new(&anna, NOW), &one, vec![draft(leads, None)]).await.unwrap();
+    let slice = Slice { limit: 10, below: None };
+    let seen = async |person: &Person| {
+        let (rows, _) = site.incidents.list(person, Filter::default(), slice).await.unwrap();
+        let rows: Vec<_> = rows.into_iter().map(|row| (row.head.number, row.head.changed)).collect();
+        let state = site.incidents.show(person, &one).await.unwrap();
+        let log = site.incidents.log(person, &one, 0, 100).await.unwrap();
+        let changes = site.incidents.changes(person, None, 0).await.unwrap().rows;
+        let found = site.incidents.search(person, "quickstep", slice).await.unwrap().0.len();
+        let exported =
+            site.incidents.export(person, &one).await.unwrap().filter_map(|(_, body)| body).collect::<Vec<_>>();
+        let log: Vec<u64> = log.iter().map(|kept| kept.seq).collect();
+        let changes: Vec<u64> = changes.iter().map(|one| one.kept.seq).collect();
+        ((rows, log, changes, found, exported), (state.entries, state.sealed, state.changed))
+    };
+    let before = seen(&hen).await;
+    let join = async |is_joined| {
+        let ask = Ask::new(&anna, NOW);
+        site.incidents.join(ask, Join::Parent, (&one, &two), is_joined, "quickstep").await.unwrap();
+    };
+    join(true).await;
+    let joins = async || {
+        let log = site.incidents.log(&anna, &one, 0, 100).await.unwrap();
+        let said = |kept: &Arc<Kept>| matches!(&kept.body, Some((_, Content::Joined(_)))).then_some(kept.seq);
+        log.iter().filter_map(said).collect::<Vec<_>>()
+    };
+    let erase = async |person: &Person, seq: u64| {
+        site.incidents.erase_entry(Ask::new(person, NOW), &one, seq, "a quickstep again").await
+    };
+    let Err(Refused::Wrong(why)) = erase(&anna, joins().await[0]).await else { panic!("it holds") };
+    assert_eq!(why.what, "what says how an incident belongs to another stays as long as it holds");
+    join(false).await;
+    let both = joins().await;
+    let Err(Refused::Wrong(_)) = erase(&anna, both[1]).await else { panic!("alone, the first would hold again") };
+    // Whoever does not see the other has nothing to erase, whatever way it is tried.
+    assert!(matches!(erase(&hen, both[0]).await, Err(Refused::Absent(_))));
+    let log = site.incidents.log(&anna, &one, 0, 100).await.unwrap();
+    let header = &log.iter().find(|kept| kept.seq == both[0]).unwrap().header;
+    let (at, sequence, reason) = (header.site.to_string(), header.sequence, "x".to_owned());
+    let erased = draft(Erased { site: at, sequence, reason, joins: String::new() }, None);
+    let tried = site.incidents.write(Ask::new(&hen, NOW), &one, vec![erased]).await;
+    assert!(matches!(tried, Err(Refused::Absent(_))), "{tried:?}");
+    for seq in both {
+        erase(&anna, seq).await.unwrap();
+    }
+    assert_eq!(seen(&hen).await, before);
+    let (_, (entries, sealed, _)) = seen(&anna).await;
+    assert_eq!((entries, sealed), (before.1.0 + 4, 2));
+    // So it is when everything is made anew, and nothing is wrong with the journals.
+    site.incidents.rebuild().await.unwrap();
+    assert_eq!(seen(&hen).await, before);
+    assert_eq!(verify_journals(&site.incidents.store).await.unwrap().problems, []);
 }
 
 /// Who sees an entry that shows because of a merge is answered where it shows as well as where it was written.

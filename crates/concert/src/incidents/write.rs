@@ -265,7 +265,11 @@ impl Incidents {
         self.write_made(ask, &home.ok_or_else(none)?, Right::OfContent, move |case, circle| {
             let kept = case.seen_by(circle, ask.person).find(|kept| kept.seq == seq).ok_or_else(none)?;
             let (site, sequence) = (kept.header.site.to_string(), kept.header.sequence);
-            Ok(vec![Draft { content: Erased { site, sequence, reason }.into(), marking: None, minutes: 0 }])
+            Ok(vec![Draft {
+                content: Erased { site, sequence, reason, joins: String::new() }.into(),
+                marking: None,
+                minutes: 0,
+            }])
         })
         .await
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use concert_model::access::{BY_ITSELF, Circle, is_field};
-use concert_model::incident::content::{Content, Opened, Opening};
+use concert_model::incident::content::{Content, Erased, Opened, Opening};
 use concert_model::incident::draft::Draft;
 use concert_model::incident::fold::place;
 use concert_model::incident::journal::{BODY_BYTES_MAX, Body, Stamp, Tip, hex};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{ANSWERS_KEPT_MICROS, MERGED, Written, absent, salt, wrong};
 use crate::incidents::case::Case;
 use crate::incidents::sight;
-use crate::incidents::{Ask, Incidents, Kept, Refused, effort, entry_json, evidence, text, titles};
+use crate::incidents::{Ask, Incidents, Kept, Refused, effort, entry_json, evidence, joins, text, titles};
 
 impl Incidents {
     /// Removes the body that a draft says is erased. What is kept of it is that it was there, for whoever could read it.
@@ -28,7 +28,7 @@ impl Incidents {
         case: Case,
         draft: Draft,
     ) -> Result<(Case, Draft, Vec<Value>), Refused> {
-        let Content::Erased(erased) = &draft.content else { return Ok((case, draft, Vec::new())) };
+        let Content::Erased(mut erased) = draft.content else { return Ok((case, draft, Vec::new())) };
         let circle = self.circle(&case);
         let kept = case
             .entries
@@ -41,35 +41,18 @@ impl Incidents {
         if kept.is_erased() {
             return Err(absent("there is no such entry, or its body is gone"));
         }
-        // Without it the incident would have neither number nor marking.
-        if body.kind == "opening/1" {
-            return Err(wrong("what stands of the opening of an incident stays"));
+        // Who does not see the other of two incidents does not know that they belong together.
+        if let Some(other) = kept.joins()
+            && !self.sees_in(change, ask.person, other).await?
+        {
+            return Err(absent("there is no such entry, or its body is gone"));
         }
+        may_be_erased(&case, kept, (body, said), &erased)?;
         let opening = match said {
             Content::Opened(opened) => Some(standing(kept, body, opened)),
             _ => None,
         };
-        if is_field(&body.kind) && opening.is_none() && !titles::is_replaced(&case, erased) {
-            let problem = Problem::new("fields of an incident are changed, not erased");
-            let hint = match body.kind.as_str() {
-                "status/1" => {
-                    "write the same status once more, without its reason (open first what is closed); then this one can be erased"
-                }
-                _ => "a title, type, severity, status or marking can be erased once a later one took its place",
-            };
-            return Err(Refused::Wrong(problem.hint(hint)));
-        }
-        // Without it nothing would tell the body that it names from one that somebody took away.
-        if body.kind == "erased/1" {
-            return Err(wrong("what says that an entry was erased stays"));
-        }
-        // Without it the entry that it names would be marked as it was before.
-        if body.kind == "entry-marking/1" {
-            return Err(wrong("what says how an entry is marked stays"));
-        }
-        if evidence::holds(&case, &body.content, &body.kind) {
-            return Err(wrong("evidence is destroyed before what is written about it is erased"));
-        }
+        erased.joins = kept.joins().unwrap_or_default().to_owned();
         let marking = match (&draft.marking, marking_of_erasure(&case, &circle, body)) {
             (Some(given), Some(own)) => Some(own.and(given)),
             (given, own) => own.or_else(|| given.clone()),
@@ -87,7 +70,7 @@ impl Incidents {
         };
         incidents::erase_body(change, &case.id, &erased.site, erased.sequence).await?;
         let case = self.case_anew(change, &case.id).await?;
-        Ok((case, Draft { marking, ..draft }, written))
+        Ok((case, Draft { content: erased.into(), marking, minutes: draft.minutes }, written))
     }
 
     /// Signs drafts that were decided about and keeps them, with what is found by searching.
@@ -174,6 +157,42 @@ impl Incidents {
     pub(in crate::incidents) fn head_of(&self, case: &Case) -> Head {
         head_of(case, &self.circle(case))
     }
+}
+
+/// Why an entry is not erased, where it is not.
+fn may_be_erased(case: &Case, kept: &Kept, (body, said): (&Body, &Content), erased: &Erased) -> Result<(), Refused> {
+    // Without it the incident would have neither number nor marking.
+    if body.kind == "opening/1" {
+        return Err(wrong("what stands of the opening of an incident stays"));
+    }
+    if is_field(&body.kind) && !matches!(said, Content::Opened(_)) && !titles::is_replaced(case, erased) {
+        let problem = Problem::new("fields of an incident are changed, not erased");
+        let hint = match body.kind.as_str() {
+            "status/1" => {
+                "write the same status once more, without its reason (open first what is closed); then this one can be erased"
+            }
+            _ => "a title, type, severity, status or marking can be erased once a later one took its place",
+        };
+        return Err(Refused::Wrong(problem.hint(hint)));
+    }
+    // Without it nothing would tell the body that it names from one that somebody took away.
+    if body.kind == "erased/1" {
+        return Err(wrong("what says that an entry was erased stays"));
+    }
+    // Without it the entry that it names would be marked as it was before.
+    if body.kind == "entry-marking/1" {
+        return Err(wrong("what says how an entry is marked stays"));
+    }
+    // Without it one of two incidents would say of them what the other does not.
+    if matches!(said, Content::Joined(_)) && joins::holds(case, kept) {
+        let problem = Problem::new("what says how an incident belongs to another stays as long as it holds");
+        let hint = "take the two apart first; then erase that they were joined, and after that the other entry";
+        return Err(Refused::Wrong(problem.hint(hint)));
+    }
+    if evidence::holds(case, &body.content, &body.kind) {
+        return Err(wrong("evidence is destroyed before what is written about it is erased"));
+    }
+    Ok(())
 }
 
 /// What an incident needs to stand of the entry that opened it.
