@@ -155,19 +155,29 @@ pub async fn verify_journals(store: &Store) -> Result<Checked, Problem> {
     let mut checked = Checked::default();
     // Asked first: what is opened meanwhile has its number later.
     let given = store.records.numbers_given().await?;
-    let mut numbers = BTreeSet::new();
+    let (mut numbers, mut joined) = (BTreeSet::new(), BTreeMap::new());
     for id in store.records.journals().await? {
         checked.incidents += 1;
-        let Verified { entries, problems, number } = verify_one(store, &id).await?;
+        let Verified { entries, problems, number, others } = verify_one(store, &id).await?;
         checked.entries += entries;
         checked.problems.extend(problems);
+        joined.extend(others.into_iter().map(|other| (other, number.clone().unwrap_or_else(|| id.clone()))));
         numbers.extend(number.as_deref().and_then(counted));
     }
     checked.problems.extend(taken_out(&given, &numbers));
     for id in store.records.without_entries().await? {
         checked.incidents += 1;
+        joined.remove(&id);
         checked.problems.push(Problem::new("all its entries are missing").at(format!("journal of {id}")));
     }
+    // Asked last: another may have been split off meanwhile.
+    for id in store.records.journals().await? {
+        joined.remove(&id);
+    }
+    checked.problems.extend(joined.into_iter().map(|(id, by)| {
+        let what = format!("all its entries are missing: the journal of {by} says that the two belonged together");
+        Problem::new(what).at(format!("journal of {id}")).hint("a backup may have it")
+    }));
     Ok(checked)
 }
 
@@ -204,6 +214,23 @@ struct Verified {
     problems: Vec<Problem>,
     /// The number of its incident, where an entry says it.
     number: Option<String>,
+    /// Incidents with which it says that it was joined.
+    others: BTreeSet<String>,
+}
+
+/// Other incidents that entries name, by their identities: those with which theirs was joined.
+fn others_in(rows: &[EntryRow]) -> BTreeSet<String> {
+    // Most entries are no such, and need not be read for it.
+    let may_name = |body: &&str| ["joined/1", "erased/1"].iter().any(|kind| body.contains(kind));
+    let bodies = rows.iter().filter_map(|row| row.body.as_deref()).filter(may_name);
+    let named = bodies.filter_map(|body| Body::read(body).ok()).filter_map(|body| {
+        match Content::read(&body.kind, &body.content) {
+            Content::Joined(joined) => Some(joined.incident),
+            Content::Erased(erased) => Some(erased.joins).filter(|joins| !joins.is_empty()),
+            _ => None,
+        }
+    });
+    named.collect()
 }
 
 /// The number that the first entry of an incident says.
@@ -222,7 +249,7 @@ async fn verify_one(store: &Store, id: &str) -> Result<Verified, Problem> {
     let listed = store.records.listed(id).await?;
     let rows = store.records.entries_after(id, 0).await?;
     let count = rows.len() as u64;
-    let number = number_in(&rows);
+    let (number, others) = (number_in(&rows), others_in(&rows));
     let mut problems = verify_journal(id, &rows);
     let of_journal = |what: &str| Problem::new(what).at(format!("journal of {id}"));
     for seq in store.records.entries_astray(id).await? {
@@ -250,7 +277,7 @@ async fn verify_one(store: &Store, id: &str) -> Result<Verified, Problem> {
         let problem = of_journal("what its entries are found by is not what follows from them");
         problems.push(problem.hint("`concert incident rebuild` makes searches anew"));
     }
-    Ok(Verified { entries: count, problems, number })
+    Ok(Verified { entries: count, problems, number, others })
 }
 
 /// Whether what the entries of an incident are found by follows from them.

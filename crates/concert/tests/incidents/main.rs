@@ -305,6 +305,25 @@ fn the_subject_of_a_message_that_is_for_fewer_stands_in_nothing_that_is_for_more
     }
 }
 
+/// What other journals say of an incident is signed, so it is missed there whatever else is changed.
+#[test]
+fn an_incident_taken_out_with_all_that_counts_it_is_named_where_another_says_that_it_was_there() {
+    let site = Site::new();
+    let numbers = ["x", "y"].map(|title| site.open(title));
+    site.incident(&["link", &numbers[0], "--parent", &numbers[1], "--reason", "one campaign"]);
+    assert_eq!(site.run(&["verify"]).0, 0);
+    let id = site.incident(&["show", &numbers[1]])[0]["id"].as_str().unwrap().to_owned();
+    for table in ["entry", "touched", "observable"] {
+        site.sql(&format!("DELETE FROM {table} WHERE incident = '{id}'"));
+    }
+    site.sql(&format!("DELETE FROM incident WHERE id = '{id}'"));
+    site.sql("UPDATE memory SET value = '1' WHERE owner = 'incident number'");
+    site.sql("DELETE FROM audit");
+    let (code, out, err) = site.run(&["verify"]);
+    let why = format!("all its entries are missing: the journal of {} says that the two belonged together", numbers[0]);
+    assert!(code == 1 && out.contains(&id) && out.contains(&why), "{out}{err}");
+}
+
 /// INVARIANT: whichever byte is changed of what is kept of an incident, `verify` says so and names the place. Every byte of
 /// a header is changed beside `journal.rs`; here what is kept in the records and in files.
 #[test]
