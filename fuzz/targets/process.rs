@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(cacao(&process, Time(0))["workflow"].is_object());
     let start = process.start("r", "");
     let run = Run { name: start.name, version: start.version, definition: start.definition, ..Run::default() };
-    assert_eq!(run.process().as_ref(), Ok(&process));
+    assert_eq!(run.process().as_deref(), Ok(&process));
     let incident = Incident::default();
     let known = Known { now: Time(0), open_custody: 0 };
     let progress = Progress::of(&process, &run, &incident, known);

@@ -34,7 +34,7 @@ fn no_run(run: &str, runs: Vec<&str>) -> Refused {
 }
 
 /// The process of a run that the incident has.
-fn process_of(state: &Incident, run: &str) -> Result<Process, Refused> {
+fn process_of(state: &Incident, run: &str) -> Result<Arc<Process>, Refused> {
     let found = state.runs.get(run).ok_or_else(|| no_run(run, state.runs.keys().map(String::as_str).collect()))?;
     found.process().map_err(|mut problems| match problems.is_empty() {
         true => wrong("the process of this run cannot be read"),
@@ -126,7 +126,10 @@ fn rules(person: &Person, state: &Incident, now: Time, content: &Content) -> Res
             let denied = |reason| Refused::Denied(Decision { allowed: false, policy: "process", reason });
             progress.decides(stepped, &person.name).map_err(denied)
         }
-        Content::Answered(answered) => answers(&process_of(state, &answered.run)?, &answered.answers),
+        Content::Answered(answered) => {
+            let process = process_of(state, &answered.run)?;
+            answers(&process, &answered.answers)
+        }
         Content::Moved(moved) if moved.status == Status::Closed => closes(state, now),
         _ => Ok(()),
     }

@@ -2,6 +2,7 @@
 //! those who followed it would change.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::content::Verdict;
 use super::super::fold::Incident;
@@ -100,7 +101,7 @@ struct Counted {
     numbers: Numbers,
     times: BTreeMap<String, Vec<i64>>,
     said: BTreeMap<(String, Verdict), Vec<String>>,
-    newest: Option<Process>,
+    newest: Option<Arc<Process>>,
 }
 
 impl Tally {

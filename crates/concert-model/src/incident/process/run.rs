@@ -2,6 +2,9 @@
 //!
 //! It is only gathered here. What it means is worked out by the engine, which reads the definition.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::super::content::{Answer, Answered, Started, Stepped};
 use super::super::journal::Stamp;
 use super::super::marking::Marking;
@@ -9,6 +12,33 @@ use super::definition::Process;
 use super::read_begun;
 use crate::Problem;
 use crate::keys::Source;
+
+/// Processes that were read.
+static READ: Read = Read(Mutex::new(BTreeMap::new()));
+/// How many are remembered: one for each version that is followed. Forgetting them costs time and changes nothing.
+const READ_MAX: usize = 100;
+
+/// Processes by their texts. Thousands of runs follow the same few, and to read one takes longer than all else that is
+/// worked out of a run.
+struct Read(Mutex<BTreeMap<String, Arc<Process>>>);
+
+impl Read {
+    /// The process of a run, which is read where it is not known yet.
+    fn process(&self, run: &Run) -> Result<Arc<Process>, Vec<Problem>> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(process) = known().get(&run.definition) {
+            return Ok(Arc::clone(process));
+        }
+        let name = format!("{}, version {}", run.name, run.version);
+        let process = Arc::new(read_begun(&Source { name, text: run.definition.clone() })?);
+        let mut all = known();
+        if all.len() >= READ_MAX {
+            all.clear();
+        }
+        all.insert(run.definition.clone(), Arc::clone(&process));
+        Ok(process)
+    }
+}
 
 /// One process in one incident, as its entries tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,11 +99,11 @@ impl Run {
 
     /// The process as it was when the run began. The error says what is wrong with its text, which
     /// another site may have written, or that it may not be read.
-    pub fn process(&self) -> Result<Process, Vec<Problem>> {
+    pub fn process(&self) -> Result<Arc<Process>, Vec<Problem>> {
         if self.definition.is_empty() {
             return Err(vec![Problem::new("the entry that began this run may not be read here")]);
         }
-        read_begun(&Source { name: format!("{}, version {}", self.name, self.version), text: self.definition.clone() })
+        READ.process(self)
     }
 
     /// It begins. The first definition holds: a run cannot be given other steps later.
@@ -96,5 +126,37 @@ impl Run {
     /// The closing questions were answered.
     pub(in crate::incident) fn answer(&mut self, at: Stamp, by: &str, answered: Answered) {
         self.answers.push((at, by.to_owned(), answered.answers));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// INVARIANT: a run follows its own text, however many others were read, and one that is broken is told each time.
+    #[test]
+    fn a_process_is_read_once_for_all_runs_of_one_text() {
+        let text = |version: usize, step: &str| {
+            format!(
+                "name = \"p\"\nversion = {version}\ntitle = \"P\"\ndescription = \"x\"\nfor = [\"scanner\"]\n\
+                 [[step]]\nid = \"{step}\"\ntitle = \"Close\"\ntrack = \"response\"\nphase = \"close\"\nkind = \"action\"\n\
+                 role = \"coordinator\"\ndue = \"1d\"\nmeets = \"closing\"\ntext = \"Do it.\"\n"
+            )
+        };
+        let known = Read(Mutex::default());
+        let read = |definition| known.process(&Run { name: "p".into(), version: 1, definition, ..Run::default() });
+        let first = read(text(1, "close")).unwrap();
+        assert!(Arc::ptr_eq(&first, &read(text(1, "close")).unwrap()));
+        for version in 2..2 + READ_MAX {
+            let process = read(text(version, "end")).unwrap();
+            assert_eq!((process.version.to_string(), process.steps[0].id.as_str()), (version.to_string(), "end"));
+            assert!(known.0.lock().unwrap().len() <= READ_MAX);
+        }
+        let again = read(text(1, "close")).unwrap();
+        assert!(again == first && !Arc::ptr_eq(&again, &first), "it was forgotten, and read anew");
+        for _ in 0..2 {
+            let broken = read("name = 1".into()).unwrap_err();
+            assert!(broken[0].place.starts_with("p, version 1"), "{broken:?}");
+        }
     }
 }
