@@ -421,13 +421,13 @@ mod tests {
                        VALUES (?1, 'n', 'k', ?2, 'mail', 'csv', 'queued', 0, x'', ?1, 1, 1)";
             sqlx::query(sql).bind(format!("20261122-00000{number}")).bind(to).execute(pool).await.unwrap();
         }
-        let traces = writer.traces("anna@x.example").await.unwrap();
+        let traces = writer.traces("anna@x.example", &by_address).await.unwrap();
         assert_eq!(traces.counts().notices, 2);
         writer.forget(traces, DAY_ONE).await.unwrap();
         let all = "SELECT group_concat(state || ' ' || recipient, '|') FROM notice";
         let left: String = sqlx::query_scalar(all).fetch_one(pool).await.unwrap();
         assert_eq!(left, "queued bea@x.example|queued joanna@x.example|no-contact ");
-        assert_eq!(writer.traces("anna@x.example").await.unwrap().counts(), TraceCounts::default());
+        assert_eq!(writer.traces("anna@x.example", &by_address).await.unwrap().counts(), TraceCounts::default());
     }
 
     #[tokio::test]
