@@ -254,7 +254,7 @@ impl Site for Empty {
     async fn notice(&self, _: &Person, id: &str) -> Result<Option<NoticeText>, Refusal> {
         let row = notice();
         let bytes = format!("Subject: {id}\r\n\r\n<script>alert(1)</script>\r\n").into_bytes();
-        Ok((row.id == id).then_some(NoticeText { row, bytes, plain: None }))
+        Ok((row.id == id).then_some(NoticeText { row, bytes, plain: None, receivers: Vec::new() }))
     }
 
     fn push_limit(&self, _: &str) -> Option<u64> {

@@ -356,11 +356,15 @@ fn a_report_that_names_a_forgotten_value_again_in_another_form_goes_too() {
 
 /// The raw reports that are kept, in lower case.
 fn archived(site: &Site) -> Vec<String> {
-    let files = Command::new("find").args(["data/archive", "-type", "f"]).current_dir(site.path(".")).output().unwrap();
-    let files = String::from_utf8(files.stdout).unwrap();
+    let files = Command::new("find")
+        .args(["data/archive", "-type", "f"])
+        .current_dir(site.path("."))
+        .output()
+        .expect("find runs");
+    let files = String::from_utf8(files.stdout).expect("paths are text");
     let text = |file| {
-        let packed = fs::read(site.path(file)).unwrap();
-        String::from_utf8_lossy(&zstd::decode_all(&packed[..]).unwrap()).to_lowercase()
+        let packed = fs::read(site.path(file)).expect("the file is there");
+        String::from_utf8_lossy(&zstd::decode_all(&packed[..]).expect("it is packed")).to_lowercase()
     };
     files.lines().map(text).collect()
 }
